@@ -1,0 +1,1 @@
+"""Execution environments: `base` is the promise, each other file one technology that keeps it."""

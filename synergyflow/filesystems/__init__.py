@@ -1,0 +1,1 @@
+"""Filesystems of clusters: `base` is the promise, each other file one technology that keeps it."""

@@ -81,9 +81,7 @@ class FailureClass(StrEnum):
 
 FLOW_MOVES: dict[FlowState, frozenset[FlowState]] = {
     FlowState.EMBRYO: frozenset({FlowState.IN_PROGRESS}),
-    FlowState.IN_PROGRESS: frozenset(
-        {FlowState.IN_PROGRESS, FlowState.PROCESSED, FlowState.NOOP, FlowState.INVALID}
-    ),
+    FlowState.IN_PROGRESS: frozenset({FlowState.IN_PROGRESS, FlowState.PROCESSED, FlowState.NOOP, FlowState.INVALID}),
     FlowState.PROCESSED: frozenset({FlowState.IN_PROGRESS}),
     FlowState.NOOP: frozenset({FlowState.IN_PROGRESS}),
     FlowState.INVALID: frozenset({FlowState.IN_PROGRESS, FlowState.PROCESSED, FlowState.NOOP}),
@@ -91,9 +89,7 @@ FLOW_MOVES: dict[FlowState, frozenset[FlowState]] = {
 
 STEP_MOVES: dict[StepState, frozenset[StepState]] = {
     StepState.EMBRYO: frozenset({StepState.IN_PROGRESS, StepState.NOOP}),
-    StepState.IN_PROGRESS: frozenset(
-        {StepState.PROCESSED, StepState.NOOP, StepState.INVALID, StepState.CANCELED}
-    ),
+    StepState.IN_PROGRESS: frozenset({StepState.PROCESSED, StepState.NOOP, StepState.INVALID, StepState.CANCELED}),
     StepState.PROCESSED: frozenset({StepState.EMBRYO}),
     StepState.NOOP: frozenset({StepState.EMBRYO}),
     StepState.CANCELED: frozenset({StepState.EMBRYO, StepState.IN_PROGRESS}),

@@ -61,7 +61,9 @@ def parse(text: str, qualifier: TimeQualifier | None = None) -> Timeperiod:
         raise NotFoundError(f"timeperiod {text!r} is not ten digits YYYYMMDDHH", hint=f"for example {_EXAMPLES}")
     year, month, day, hour = int(text[:4]), int(text[4:6]), int(text[6:8]), int(text[8:])
     if (hour and not day) or (day and not month):
-        raise NotFoundError(f"timeperiod {text!r} names a part of a day or month without it", hint=f"for example {_EXAMPLES}")
+        raise NotFoundError(
+            f"timeperiod {text!r} names a part of a day or month without it", hint=f"for example {_EXAMPLES}"
+        )
     by_digits = _by_digits(month, day, hour)
     actual = _fitted(text, by_digits, qualifier)
     try:

@@ -39,7 +39,9 @@ class Store(ABC):
         """The flow run as committed, or None if it was never run. Changes nothing, creates nothing."""
 
     @abstractmethod
-    def begin(self, plan: Plan, owner: Owner, *, parameters: Mapping[str, Any], fingerprints: Mapping[str, str]) -> Lease:
+    def begin(
+        self, plan: Plan, owner: Owner, *, parameters: Mapping[str, Any], fingerprints: Mapping[str, str]
+    ) -> Lease:
         """Take the lease, write the execution, and reset the steps as the plan says: in one transaction.
 
         In mode `run` the current state of all steps is purged; executions, attempts and events never are.

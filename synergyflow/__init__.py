@@ -1,0 +1,1 @@
+"""synergyflow: flows of steps, run and recovered on EMR, Dataproc, Qubole or local clusters."""

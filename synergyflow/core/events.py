@@ -150,7 +150,7 @@ class JobEnded(_Event):
 class StepEnded(_Event):
     """An attempt came to its end.
 
-    `state` is `processed`, `noop`, `invalid` or `canceled`; whether another attempt follows is for `Progress` to decide.
+    `state` is `processed`, `noop`, `invalid` or `canceled`. Whether another attempt follows, `Progress` decides.
     `actions_done` counts the complete actions through pre, main and post.
     """
 

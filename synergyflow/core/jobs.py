@@ -86,7 +86,7 @@ class HadoopJob(_Job):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShellJob(_Job):
-    """A command line for `bash -c` (`sh -c` where there is no bash). `working_directory` is the cluster's, if not given."""
+    """A command line for `bash -c` (`sh -c` where there is no bash), in the cluster's directory unless one is given."""
 
     kind: ClassVar[JobKind] = JobKind.SHELL
     command: str

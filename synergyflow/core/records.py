@@ -24,7 +24,8 @@ class Owner:
     user: str = ""
 
     def __str__(self) -> str:
-        return f"{self.user + '@' if self.user else ''}{self.host}, pid {self.pid}, since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+        who = f"{self.user}@{self.host}" if self.user else self.host
+        return f"{who}, pid {self.pid}, since {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,104 @@
+"""How many clusters a plan may launch, and of which profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from synergyflow.core.graph import StepSpec
+from synergyflow.core.modes import Mode
+from synergyflow.core.plan import Capacity, PlannedCluster, ProfileCapacity
+from synergyflow.errors import PlanRefused
+
+
+def allot(mode: Mode, capacity: Capacity, to_run: Sequence[StepSpec], total_steps: int) -> tuple[PlannedCluster, ...]:
+    """The clusters for these steps, as the table of the four modes says; none if there is nothing to run.
+
+    Raises:
+        PlanRefused: a step asks for what no profile of the pool offers.
+    """
+    if not to_run:
+        return ()
+    serving = {spec.name: _serving(spec, capacity) for spec in to_run}
+    pool = _pool(capacity)
+    needed = _cover(pool, to_run, serving)
+    count = max(_count(mode, capacity.nominal, to_run, total_steps), len(needed))
+    if mode is Mode.RUN_ONE:
+        count = 1
+    useful = {profile for profiles in serving.values() for profile in profiles}
+    spare = [cluster for cluster in pool if cluster not in needed and (mode is Mode.RUN or cluster.profile in useful)]
+    chosen = [*needed, *spare][:count]
+    return tuple(cluster for cluster in pool if cluster in chosen)
+
+
+def _count(mode: Mode, nominal: int, to_run: Sequence[StepSpec], total_steps: int) -> int:
+    match mode:
+        case Mode.RUN:
+            return nominal
+        case Mode.RECOVER:
+            return min(nominal, _width_bound(to_run))
+        case Mode.RUN_ONE:
+            return 1
+        case Mode.RUN_FROM:
+            return max(1, len(to_run) * nominal // total_steps)
+
+
+def _width_bound(to_run: Sequence[StepSpec]) -> int:
+    """At least as many as these steps can ever be at work at once; exactly 1 for a chain."""
+    depth: dict[str, int] = {}
+    for spec in to_run:
+        depth[spec.name] = 1 + max((depth[parent] for parent in spec.parents if parent in depth), default=0)
+    return 1 if len(set(depth.values())) == len(depth) else len(depth)
+
+
+def _serving(spec: StepSpec, capacity: Capacity) -> list[str]:
+    """Names of the profiles that the step can go to."""
+    wanted = [profile for profile in capacity.profiles if profile.serves(spec.cluster)]
+    if not wanted:
+        offered = ", ".join(profile.profile for profile in capacity.profiles) or "none"
+        raise PlanRefused(
+            f"step {spec.name!r} asks for cluster {spec.cluster!r}, which the context does not offer",
+            hint=f"it offers: {offered}",
+        )
+    able = [profile.profile for profile in wanted if spec.job_kinds <= profile.job_kinds]
+    if not able:
+        missing = ", ".join(sorted(kind.value for kind in spec.job_kinds - wanted[0].job_kinds))
+        raise PlanRefused(
+            f"step {spec.name!r} runs {missing} jobs, which cluster {wanted[0].profile!r} can't",
+            hint="give the step a cluster that can, or add one to the context's pool",
+        )
+    return able
+
+
+def _pool(capacity: Capacity) -> list[PlannedCluster]:
+    """Every cluster that the context offers, profiles taking turns."""
+    most = max((profile.count for profile in capacity.profiles), default=0)
+    return [
+        _cluster(profile, number)
+        for number in range(1, most + 1)
+        for profile in capacity.profiles
+        if number <= profile.count
+    ]
+
+
+def _cluster(profile: ProfileCapacity, number: int) -> PlannedCluster:
+    return PlannedCluster(
+        name=f"{profile.profile}-{number}",
+        profile=profile.profile,
+        slots=profile.slots,
+        labels=profile.labels,
+        job_kinds=profile.job_kinds,
+    )
+
+
+def _cover(
+    pool: Sequence[PlannedCluster], to_run: Sequence[StepSpec], serving: dict[str, list[str]]
+) -> list[PlannedCluster]:
+    """The fewest first clusters of the pool (greedily) such that each step has one that it can go to."""
+    chosen: list[PlannedCluster] = []
+    have: set[str] = set()
+    for spec in sorted(to_run, key=lambda spec: len(serving[spec.name])):
+        if not have.intersection(serving[spec.name]):
+            cluster = next(cluster for cluster in pool if cluster.profile in serving[spec.name])
+            chosen.append(cluster)
+            have.add(cluster.profile)
+    return chosen

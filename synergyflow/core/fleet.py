@@ -1,0 +1,131 @@
+"""The clusters of one execution as `Progress` sees them: which may be launched, which have a free slot, which may go.
+
+A cluster is asked for when a step that could start finds no free slot, so a chain uses one and a fan spreads over all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from synergyflow.core.commands import Command, LaunchCluster, TerminateCluster
+from synergyflow.core.plan import PlannedCluster
+
+
+class _Phase(Enum):
+    PLANNED = 0
+    LAUNCHING = 1
+    READY = 2
+    ENDING = 3
+    GONE = 4
+
+
+@dataclass(slots=True)
+class _Member:
+    planned: PlannedCluster
+    phase: _Phase = _Phase.PLANNED
+    busy: int = 0
+    step_failed: bool = False
+
+    def serves(self, wanted: str | None) -> bool:
+        return wanted is None or wanted == self.planned.profile or wanted in self.planned.labels
+
+
+class Fleet:
+    """Keeps count. Names come from the plan; a replacement of a lost cluster is named after it."""
+
+    def __init__(self, planned: Sequence[PlannedCluster], *, replacements: int) -> None:
+        self._members = {cluster.name: _Member(cluster) for cluster in planned}
+        self._replacements_left = replacements
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether no cluster is alive or on its way."""
+        return all(member.phase in (_Phase.PLANNED, _Phase.GONE) for member in self._members.values())
+
+    def ready(self, name: str) -> None:
+        """The cluster takes jobs now."""
+        if self._members[name].phase is _Phase.LAUNCHING:
+            self._members[name].phase = _Phase.READY
+
+    def failed(self, name: str) -> None:
+        """The cluster did not come up."""
+        self._members[name].phase = _Phase.GONE
+
+    def lost(self, name: str) -> None:
+        """The cluster is gone; another of its kind may take its place, within the budget of replacements."""
+        member = self._members[name]
+        if member.phase is _Phase.GONE:
+            return
+        member.phase = _Phase.GONE
+        if self._replacements_left > 0:
+            self._replacements_left -= 1
+            replacement = _replacement(member.planned, self._members)
+            self._members[replacement.name] = _Member(replacement)
+
+    def ended(self, name: str) -> None:
+        """The cluster was terminated, or given out of our hands."""
+        self._members[name].phase = _Phase.GONE
+
+    def occupy(self, name: str) -> None:
+        """One slot is taken."""
+        self._members[name].busy += 1
+
+    def release(self, name: str | None, *, failed: bool) -> None:
+        """One slot is free again; `failed` if the step that held it failed."""
+        if name is not None:
+            self._members[name].busy -= 1
+            self._members[name].step_failed |= failed
+
+    def free(self, wanted: str | None) -> str | None:
+        """The least busy ready cluster with a free slot for a step that asks for this profile or label."""
+        best: _Member | None = None
+        for member in self._members.values():
+            has_room = member.phase is _Phase.READY and member.busy < member.planned.slots and member.serves(wanted)
+            if has_room and (best is None or member.busy < best.busy):
+                best = member
+        return best.planned.name if best else None
+
+    def can_serve(self, wanted: str | None) -> bool:
+        """Whether a fitting cluster is alive, on its way, or may still be launched."""
+        return any(
+            member.phase in (_Phase.PLANNED, _Phase.LAUNCHING, _Phase.READY) and member.serves(wanted)
+            for member in self._members.values()
+        )
+
+    def launch(self, waiting: Mapping[str | None, int]) -> Iterable[Command]:
+        """Ask for a cluster for each waiting step that no launching or idle one is there for."""
+        commands: list[Command] = []
+        for wanted, count in waiting.items():
+            coming = sum(
+                1 for member in self._members.values() if member.phase is _Phase.LAUNCHING and member.serves(wanted)
+            )
+            for member in self._members.values():
+                if coming >= count:
+                    break
+                if member.phase is _Phase.PLANNED and member.serves(wanted):
+                    member.phase = _Phase.LAUNCHING
+                    coming += 1
+                    commands.append(LaunchCluster(member.planned.name, member.planned.profile))
+        return commands
+
+    def terminate(self, left: Mapping[str | None, int]) -> Iterable[Command]:
+        """End every ready and idle cluster that no unfinished step could use."""
+        commands: list[Command] = []
+        for member in self._members.values():
+            if member.phase is _Phase.READY and not member.busy and not any(map(member.serves, left)):
+                member.phase = _Phase.ENDING
+                commands.append(TerminateCluster(member.planned.name, member.step_failed))
+        return commands
+
+
+def _replacement(lost: PlannedCluster, members: Mapping[str, _Member]) -> PlannedCluster:
+    number = 1 + sum(1 for member in members.values() if member.planned.profile == lost.profile)
+    return PlannedCluster(
+        name=f"{lost.profile}-{number}",
+        profile=lost.profile,
+        slots=lost.slots,
+        labels=lost.labels,
+        job_kinds=lost.job_kinds,
+    )

@@ -16,9 +16,10 @@ CANCELLED = "cancelled"
 DIVERTED = "diverted"
 NOT_OBSERVED = "not observed"
 
+FLIGHT_COLUMNS = ("carrier", "flight", "origin", "dest", "hour", "dep_delay", "arr_delay")
+WEATHER_COLUMNS = ("origin", "hour", "wind_speed", "visib", "precip")
+
 _MISSING = "NA"
-_FLIGHT_COLUMNS = ("carrier", "flight", "origin", "dest", "hour", "dep_delay", "arr_delay")
-_WEATHER_COLUMNS = ("origin", "hour", "wind_speed", "visib", "precip")
 _STRONGEST_WIND = 150.0
 
 
@@ -71,7 +72,7 @@ def clean_flights(rows: Iterable[Row]) -> Cleaned:
     """Flights that left and arrived; those that were cancelled or did not arrive where they should, set aside."""
     cleaned = Cleaned([], [])
     for row in rows:
-        flight = {name: row[name] for name in _FLIGHT_COLUMNS}
+        flight = {name: row[name] for name in FLIGHT_COLUMNS}
         if row["dep_time"] == _MISSING:
             cleaned.dropped.append({**flight, "reason": CANCELLED})
         elif row["arr_delay"] == _MISSING:
@@ -86,7 +87,7 @@ def clean_weather(rows: Iterable[Row]) -> Cleaned:
     cleaned = Cleaned([], [])
     seen: set[tuple[str, str]] = set()
     for row in rows:
-        observation = {name: row[name] for name in _WEATHER_COLUMNS}
+        observation = {name: row[name] for name in WEATHER_COLUMNS}
         reason = _flaw(observation, seen)
         if reason:
             cleaned.dropped.append({**observation, "reason": reason})

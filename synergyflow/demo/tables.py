@@ -5,11 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import TypeVar
 
+from synergyflow.demo.computation import Tally, WeatherTally
 from synergyflow.filesystems.base import Filesystem
 
+Row = dict[str, str]
+Values = TypeVar("Values", Tally, WeatherTally)
 
-def read_table(filesystem: Filesystem, path: str) -> list[dict[str, str]]:
+
+def read_table(filesystem: Filesystem, path: str) -> list[Row]:
     """The rows of a table. Raises `FilesystemError` if there is none at the path."""
     with filesystem.open_for_reading(path) as raw:
         return list(csv.DictReader(io.StringIO(raw.read().decode("utf-8"), newline="")))
@@ -25,3 +31,17 @@ def write_table(
     writer.writerows(rows)
     with filesystem.open_for_writing(path) as raw:
         raw.write(text.getvalue().encode("utf-8"))
+
+
+def read_tallies(filesystem: Filesystem, path: str, kind: type[Values]) -> list[Values]:
+    """The rows of a table as values of that dataclass, all of whose fields are texts or whole numbers."""
+    numbers = {field.name for field in fields(kind) if field.type in (int, "int")}
+    return [
+        kind(**{name: int(text) if name in numbers else text for name, text in row.items()})
+        for row in read_table(filesystem, path)
+    ]
+
+
+def write_tallies(filesystem: Filesystem, path: str, kind: type[Values], tallies: Iterable[Values]) -> None:
+    """Write values of that dataclass as a table whose columns are its fields."""
+    write_table(filesystem, path, [field.name for field in fields(kind)], map(asdict, tallies))

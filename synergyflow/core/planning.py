@@ -156,7 +156,8 @@ class _Steps:
         return known is not None and known != self._request.fingerprints.get(name, known)
 
     def _can_go_on(self, record: StepRecord) -> bool:
-        return record.step_name in self._request.living and not self._is_changed(record.step_name)
+        failed = GroupState.FAILED in record.groups  # it was being undone when its engine died
+        return record.step_name in self._request.living and not failed and not self._is_changed(record.step_name)
 
     def _first_action(self, spec: StepSpec) -> int:
         """Where a new attempt of a step that resumes by group begins."""

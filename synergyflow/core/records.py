@@ -90,7 +90,20 @@ class ExecutionRecord:
     host: str
     pid: int
     user: str
+    process: str = ""
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterRecord:
+    """A cluster that an execution asked for, by its name there. Without `cluster_id` the answer was never recorded."""
+
+    name: str
+    profile: str
+    type: str
+    token: str
+    cluster_id: str | None
+    state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +116,7 @@ class RunRecord:
         steps: the current step records by name (also of steps that the definition no longer has).
         last_attempts: the highest attempt number that each step ever had in this run.
         open_jobs: jobs not known to have ended.
+        clusters: those that the latest execution asked for, by name.
         last_execution: the latest one, None before the first.
     """
 
@@ -117,6 +131,7 @@ class RunRecord:
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
     last_attempts: Mapping[str, int] = field(default_factory=dict)
     open_jobs: tuple[JobRecord, ...] = ()
+    clusters: Mapping[str, ClusterRecord] = field(default_factory=dict)
     last_execution: ExecutionRecord | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None

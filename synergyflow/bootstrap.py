@@ -1,0 +1,250 @@
+"""From a context to an engine with its concrete parts: the one file that knows which adapters there are.
+
+Adapters of other packages come by the entry points `synergyflow.clusters` and `synergyflow.filesystems`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synergyflow.clusters.base import Cluster
+from synergyflow.config.context import ExecutionContext
+from synergyflow.config.environment import Environment
+from synergyflow.config.loading import nearest
+from synergyflow.config.profile import Profile
+from synergyflow.core.plan import Capacity, ProfileCapacity
+from synergyflow.errors import ClusterLaunchError, ConfigurationError
+
+if TYPE_CHECKING:
+    from synergyflow.engine.engine import Engine
+    from synergyflow.engine.ports import Observer
+    from synergyflow.flow.flow_graph import FlowGraph
+    from synergyflow.flow.registry import Catalogue
+    from synergyflow.observers.log_book import LogBook
+    from synergyflow.store.base import Store
+
+HOST = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Folders of an environment, as adapters need them."""
+
+    root: Path
+    log_directory: Path
+    bucket: str | None
+
+    @property
+    def spool_directory(self) -> Path:
+        """Where local jobs keep output and exit status until they are logged."""
+        return self.log_directory / ".spool"
+
+
+MakeCluster = Callable[[str, Profile, Site], Cluster]
+
+
+def _local(name: str, profile: Profile, site: Site) -> Cluster:
+    from synergyflow.clusters.local import LocalCluster
+
+    bucket = Path(site.bucket) if site.bucket else site.root / "data"
+    return LocalCluster(
+        name,
+        profile,
+        spool_directory=site.spool_directory,
+        filesystem_root=bucket if bucket.is_absolute() else site.root / bucket,
+        working_directory=site.root,
+    )
+
+
+_SHIPPED: dict[str, MakeCluster] = {"local": _local}
+
+
+def cluster_types() -> list[str]:
+    """Names of the types of clusters that can be made here."""
+    return sorted({*_SHIPPED, *(entry.name for entry in entry_points(group="synergyflow.clusters"))})
+
+
+def make_cluster(name: str, profile: Profile, site: Site) -> Cluster:
+    """A cluster of that profile, with its own options checked. Nothing is launched.
+
+    Raises:
+        ConfigurationError: the type is unknown, or an option of the profile is.
+    """
+    shipped = _SHIPPED.get(profile.type)
+    if shipped is not None:
+        return shipped(name, profile, site)
+    for entry in entry_points(group="synergyflow.clusters", name=profile.type):
+        made: Cluster = entry.load()(name, profile, site)
+        return made
+    raise ConfigurationError(
+        f"profile {profile.name!r} has the type {profile.type!r}, which is not known here",
+        hint=nearest(profile.type, cluster_types()),
+    )
+
+
+class ProfileClusters:
+    """Makes clusters of the profiles of a context (`engine.ports.ClusterMaker`)."""
+
+    def __init__(self, profiles: Sequence[Profile], site: Site) -> None:
+        self._profiles = {profile.name: profile for profile in profiles}
+        self._site = site
+
+    def make(self, name: str, profile: str) -> Cluster:
+        """See `ClusterMaker`; the profile `host` is the engine's own machine."""
+        if profile == HOST:
+            return self.host()
+        known = self._profiles.get(profile)
+        if known is None:
+            raise ConfigurationError(f"the context has no cluster profile {profile!r}")
+        return make_cluster(name, known, self._site)
+
+    def host(self) -> Cluster:
+        """See `ClusterMaker`."""
+        return _local(HOST, Profile(name=HOST, type="local", slots=1), self._site)
+
+    def still_lives(self, profile: str, cluster_id: str | None, process: str) -> bool:
+        """See `ClusterMaker`: a local cluster lives as long as its machine has not been started again."""
+        from synergyflow.store.ownership import is_same_boot
+
+        known = self._profiles.get(profile)
+        return known is not None and known.type == "local" and is_same_boot(process)
+
+
+class GivenClusters:
+    """Hands out clusters that the caller made (`engine.ports.ClusterMaker`), each once, by profile."""
+
+    def __init__(self, clusters: Sequence[Cluster], site: Site) -> None:
+        self._unused = list(clusters)
+        self._site = site
+        self._clusters = list(clusters)
+
+    def make(self, name: str, profile: str) -> Cluster:
+        """See `ClusterMaker`. Raises `ClusterLaunchError` if none of that profile is left."""
+        for cluster in self._unused:
+            if cluster.profile == profile:
+                self._unused.remove(cluster)
+                cluster.name = name
+                return cluster
+        raise ClusterLaunchError(f"no further cluster of profile {profile!r} was given to the engine")
+
+    def host(self) -> Cluster:
+        """See `ClusterMaker`."""
+        return _local(HOST, Profile(name=HOST, type="local", slots=1), self._site)
+
+    def still_lives(self, profile: str, cluster_id: str | None, process: str) -> bool:
+        """See `ClusterMaker`: given clusters are new to this engine."""
+        return False
+
+    def capacity(self) -> Capacity:
+        """The pool that the given clusters make up."""
+        profiles: dict[str, ProfileCapacity] = {}
+        for cluster in self._clusters:
+            before = profiles.get(cluster.profile)
+            profiles[cluster.profile] = ProfileCapacity(
+                profile=cluster.profile,
+                count=before.count + 1 if before else 1,
+                slots=cluster.slots,
+                labels=cluster.labels,
+                job_kinds=cluster.job_kinds,
+            )
+        return Capacity(tuple(profiles.values()))
+
+
+def site_of(context: ExecutionContext) -> Site:
+    """The folders of a context."""
+    environment = context.environment
+    bucket = environment.bucket if environment is not None else context.settings.get("bucket")
+    return Site(context.root, context.log_directory, bucket)
+
+
+def pool_of(context: ExecutionContext) -> tuple[tuple[Profile, int], ...]:
+    """The profiles of a context with their counts. A context made by hand has local clusters."""
+    environment = context.environment
+    if environment is None:
+        return ((Profile(name="local", type="local", slots=4), context.number_of_clusters),)
+    if len(environment.pool) == 1:
+        return ((environment.pool[0][0], context.number_of_clusters),)
+    return environment.pool
+
+
+def capacity_of(pool: Sequence[tuple[Profile, int]], site: Site) -> Capacity:
+    """What a plan may use of the pool; makes one cluster of each profile to check it at the door."""
+    made = [(make_cluster(f"{profile.name}-0", profile, site), profile, count) for profile, count in pool]
+    return Capacity(
+        tuple(
+            ProfileCapacity(
+                profile=profile.name,
+                count=count,
+                slots=profile.slots,
+                labels=frozenset(profile.labels),
+                job_kinds=cluster.job_kinds,
+            )
+            for cluster, profile, count in made
+        )
+    )
+
+
+def open_store(context: ExecutionContext) -> Store:
+    """The store of a context. Nothing is created by opening it."""
+    from synergyflow.store.sql import SqlStore
+
+    return SqlStore(context.database_url)
+
+
+def open_log_book(context: ExecutionContext, logger: logging.Logger | None = None) -> LogBook:
+    """The log folder of a context."""
+    from synergyflow.observers.log_book import LogBook
+
+    environment = context.environment
+    if environment is None:
+        return LogBook(context.log_directory, context.masker)
+    return LogBook(
+        context.log_directory, context.masker, max_bytes=environment.log_max_bytes, keep=environment.log_keep
+    )
+
+
+def catalogue_of(environment: Environment) -> Catalogue:
+    """The flows that a context names, and what is wrong with those that can't be used."""
+    from synergyflow.flow.registry import discover
+
+    return discover(environment.flows, environment.root)
+
+
+def make_engine(
+    flow: FlowGraph,
+    context: ExecutionContext,
+    *,
+    store: Store | None = None,
+    clusters: Sequence[Cluster] | None = None,
+    observers: Sequence[Observer] = (),
+) -> Engine:
+    """An engine for one flow in one context, with what the context names unless parts are given."""
+    from synergyflow.engine.engine import Engine, EngineParts
+    from synergyflow.store.ownership import current_owner
+    from synergyflow.store.upgrade import prepare
+
+    site = site_of(context)
+    if clusters is not None:
+        given = GivenClusters(clusters, site)
+        maker, capacity = given, given.capacity()
+    else:
+        pool = pool_of(context)
+        maker, capacity = ProfileClusters([profile for profile, _ in pool], site), capacity_of(pool, site)
+    return Engine(
+        flow,
+        context,
+        EngineParts(
+            store=store if store is not None else open_store(context),
+            maker=maker,
+            capacity=capacity,
+            log_book=open_log_book(context),
+            owner=current_owner,
+            observers=observers,
+            prepare=lambda: prepare(context.database_url) if store is None else None,
+        ),
+    )

@@ -1,0 +1,250 @@
+"""What the actions of one attempt see of their cluster: the verbs of a cluster, with identity, journal and log behind them.
+
+Every job goes the same way, whether an action named it (`job()`) or its code asked for it (`run_…`): intent in the journal,
+then the call, then the answer. A job that an interrupted attempt had already submitted is found again, never submitted twice.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from synergyflow.clusters.base import Cluster, JobRunner, succeeded
+from synergyflow.core.events import JobEnded, JobIntended, JobSubmitted
+from synergyflow.core.jobs import Job, JobIdentity, JobKind, JobStatus, digest_of
+from synergyflow.core.records import JobRecord
+from synergyflow.engine.agent import ClusterAgent
+from synergyflow.engine.inbox import Inbox
+from synergyflow.engine.job_watch import Outcome, WatchedJob
+from synergyflow.engine.leftovers import end_and_confirm
+from synergyflow.engine.ports import StepLog
+from synergyflow.errors import ClusterError, ClusterLost, JobCanceled, JobFailed, JobLost, StepTimeout
+from synergyflow.filesystems.base import Filesystem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptKey:
+    """Which attempt of which step of which flow run, in which installation."""
+
+    installation: str
+    flow_name: str
+    timeperiod: str
+    step: str
+    attempt: int
+
+
+class StepCluster(JobRunner):
+    """The cluster as the actions of one attempt use it. Used by one thread at a time; `end_by` by any."""
+
+    def __init__(
+        self,
+        key: AttemptKey,
+        agent: ClusterAgent,
+        host: Callable[[], ClusterAgent],
+        inbox: Inbox,
+        log: StepLog,
+        known: Mapping[str, JobRecord],
+        now: Callable[[], datetime],
+        mask: Callable[[str], str],
+    ) -> None:
+        self._key = key
+        self._agent = agent
+        self._host = host
+        self._inbox = inbox
+        self._log = log
+        self._known = known
+        self._now = now
+        self._mask = mask
+        self._action = 0
+        self._ordinal = 0
+        self._log_name = ""
+        self._in_flight: tuple[ClusterAgent, WatchedJob] | None = None
+        self._ended_by: str | None = None
+        self.settled: list[tuple[Cluster, str]] = []
+
+    @property
+    def name(self) -> str:
+        """The cluster's name in this execution, for example `local-1`."""
+        return self._agent.cluster.name
+
+    @property
+    def profile(self) -> str:
+        """The profile that the cluster was made from."""
+        return self._agent.cluster.profile
+
+    @property
+    def type(self) -> str:
+        """The cluster's type. Flows should not need it."""
+        return self._agent.cluster.type
+
+    @property
+    def filesystem(self) -> Filesystem:
+        """The filesystem that plain paths refer to."""
+        return self._agent.cluster.filesystem
+
+    def at(self, action: int, log_name: str) -> None:
+        """The jobs that follow are of this action; its calls are counted from 0."""
+        self._action, self._log_name, self._ordinal = action, log_name, 0
+
+    def end_by(self, reason: str) -> None:
+        """End the job in flight and refuse further ones; `reason` is `timeout` or `canceled`."""
+        self._ended_by = self._ended_by or reason
+        in_flight = self._in_flight
+        if in_flight is not None:
+            in_flight[0].cancel(in_flight[1])
+
+    def reopen(self) -> None:
+        """Take jobs again after `end_by`: what is undone may need some."""
+        self._ended_by = None
+
+    def run_job(self, job: Job) -> JobStatus:
+        """Submit, and block this thread until the job has ended."""
+        answer: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self.start(job, answer.put)
+        return self.conclude(job, answer.get())
+
+    def start(self, job: Job, on_end: Callable[[Outcome], None]) -> None:
+        """Submit or adopt the job; `on_end` is told, from another thread, when it has ended and its output is logged.
+
+        Raises:
+            what `Cluster.submit` raises, or `JobCanceled`, `StepTimeout` if the step is being ended.
+        """
+        self._refuse_if_ended()
+        agent = self._agent if job.kind in self._agent.cluster.job_kinds or job.kind is not JobKind.PYTHON else None
+        agent = agent or self._host()
+        if job.kind not in agent.cluster.job_kinds:
+            raise JobFailed(
+                f"cluster {agent.cluster.name} can't run {job.kind} jobs",
+                hint="give the step a cluster that can (policy `cluster`)",
+            )
+        token = self._identity().token
+        job_id = self._submit_or_adopt(agent, job, token)
+        log_name = self._log_name
+        watched = agent.watch(
+            job_id,
+            lambda chunk: self._log.output(log_name, chunk),
+            lambda outcome: self._ended(agent, token, log_name, outcome, on_end),
+        )
+        self._in_flight = (agent, watched)
+        self._ordinal += 1
+        if self._ended_by is not None:
+            agent.cancel(watched)
+
+    def conclude(self, job: Job, outcome: Outcome) -> JobStatus:
+        """The status of a job that succeeded, or the exception that says why it did not."""
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome.state.value in ("failed", "canceled"):
+            self._refuse_if_ended()
+        try:
+            return succeeded(outcome, job)
+        except JobFailed as error:
+            last = [line for line in self._log.last_lines(3) if line.strip()]
+            if last:
+                raise JobFailed(f"{error}; its last output: {' / '.join(last)}", hint=error.hint) from None
+            raise
+
+    def _refuse_if_ended(self) -> None:
+        if self._ended_by == "timeout":
+            raise StepTimeout("the step's time-out is over")
+        if self._ended_by is not None:
+            raise JobCanceled("the step was canceled")
+
+    def _identity(self) -> JobIdentity:
+        return JobIdentity(
+            installation=self._key.installation,
+            flow_name=self._key.flow_name,
+            timeperiod=self._key.timeperiod,
+            step_name=self._key.step,
+            attempt=self._key.attempt,
+            action=self._action,
+            ordinal=self._ordinal,
+        )
+
+    def _submit_or_adopt(self, agent: ClusterAgent, job: Job, token: str) -> str:
+        digest = digest_of(job)
+        before = self._known.get(token)
+        if before is not None:
+            found = agent.cluster.find(token)
+            if before.digest != digest:
+                if found is not None:
+                    end_and_confirm(agent.cluster, found, time.monotonic)
+                raise JobLost("the interrupted attempt had asked for another job here; it was canceled")
+            if found is not None:
+                self._log.logger(self._log_name).info("job %s is found again and goes on", found)
+                self._submitted(token, found, adopted=True)
+                return found
+        else:
+            self._intend(agent, job, token, digest)
+        job_id = self._submit(agent, job, token)
+        self._submitted(token, job_id, adopted=False)
+        return job_id
+
+    def _submit(self, agent: ClusterAgent, job: Job, token: str) -> str:
+        """Submit once; where the answer is unclear, the cluster is asked whether it has the job."""
+        try:
+            return agent.submit(job, token)
+        except (JobFailed, ClusterLost) as error:
+            state = "failed" if isinstance(error, JobFailed) else "lost"
+            self._end_of(token, state, message=str(error))
+            raise
+        except ClusterError:
+            found = agent.cluster.find(token)
+            if found is None:
+                raise
+            return found
+
+    def _intend(self, agent: ClusterAgent, job: Job, token: str, digest: str) -> None:
+        self._inbox.post_and_wait(
+            JobIntended(
+                at=self._now(),
+                step=self._key.step,
+                attempt=self._key.attempt,
+                action=self._action,
+                ordinal=self._ordinal,
+                token=token,
+                digest=digest,
+                kind=job.kind.value,
+                cluster=agent.cluster.name,
+                profile=agent.cluster.profile,
+                cluster_id=agent.cluster.cluster_id,
+            )
+        )
+
+    def _submitted(self, token: str, job_id: str, *, adopted: bool) -> None:
+        key = self._key
+        self._inbox.post_lazily(
+            JobSubmitted(
+                at=self._now(), token=token, job_id=job_id, adopted=adopted, step=key.step, attempt=key.attempt
+            )
+        )
+
+    def _ended(
+        self, agent: ClusterAgent, token: str, log_name: str, outcome: Outcome, on_end: Callable[[Outcome], None]
+    ) -> None:
+        self._log.end_output(log_name)
+        self._in_flight = None
+        if isinstance(outcome, JobStatus):
+            self._end_of(token, outcome.state.value, message=outcome.message, status=outcome)
+            self.settled.append((agent.cluster, outcome.job_id))
+        else:
+            self._end_of(token, "lost", message=str(outcome))
+        on_end(outcome)
+
+    def _end_of(self, token: str, state: str, *, message: str, status: JobStatus | None = None) -> None:
+        self._inbox.post_lazily(
+            JobEnded(
+                at=self._now(),
+                token=token,
+                state=state,
+                exit_code=status.exit_code if status else None,
+                message=self._mask(message),
+                started_at=status.started_at if status else None,
+                finished_at=status.finished_at if status else None,
+                step=self._key.step,
+                attempt=self._key.attempt,
+            )
+        )

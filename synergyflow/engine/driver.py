@@ -1,7 +1,8 @@
 """One execution of a plan, from its first act to its last: the loop that everything goes through.
 
-Events come in by the inbox. For each batch: `Progress` decides, the journal records (events and the starts that they allow in
-one commit), waiting threads and observers are told, and only then the commands are performed. Only this thread writes.
+Events come in by the inbox. For each batch: `Progress` decides, the journal records (events and the starts that they
+allow in one commit), waiting threads and observers are told, and only then the commands are performed. Only this thread
+writes.
 """
 
 from __future__ import annotations

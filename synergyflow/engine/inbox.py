@@ -1,7 +1,7 @@
 """The one queue of an execution: every thread posts, only the driver takes.
 
-What needs a decision wakes the driver at once; what is only to be recorded (an action's completion) rides along with the
-next batch, and never later than `LAZY_SECONDS`.
+What needs a decision wakes the driver at once; what is only to be recorded (an action's completion) rides along with
+the next batch, and never later than `LAZY_SECONDS`.
 """
 
 from __future__ import annotations

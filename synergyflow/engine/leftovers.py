@@ -1,4 +1,4 @@
-"""Jobs of an execution that is over, which nobody wants: ended, and confirmed as ended, before their steps run again."""
+"""Jobs of an execution that is over, which nobody wants: ended, and confirmed so, before their steps run again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What the actions of one attempt see of their cluster: the verbs of a cluster, with identity, journal and log behind them.
+"""What the actions of one attempt see of their cluster: its verbs, with identity, journal and log behind them.
 
-Every job goes the same way, whether an action named it (`job()`) or its code asked for it (`run_…`): intent in the journal,
-then the call, then the answer. A job that an interrupted attempt had already submitted is found again, never submitted twice.
+Every job goes the same way, whether an action named it (`job()`) or its code asked for it (`run_…`): intent in the
+journal, then the call, then the answer. A job that an interrupted attempt had already submitted is found again, never
+submitted twice.
 """
 
 from __future__ import annotations

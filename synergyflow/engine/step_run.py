@@ -1,7 +1,8 @@
 """One attempt at a step: its actions, deep-copied in the thread that runs them, one after the other.
 
-The attempt is a generator. It runs in a worker thread until it must wait for a job that an action named (`job()`), yields what
-it waits for, and is taken up again, by any worker, with the outcome: such a wait holds no thread. Code in `run` may block.
+The attempt is a generator. It runs in a worker thread until it must wait for a job that an action named (`job()`),
+yields what it waits for, and is taken up again, by any worker, with the outcome: such a wait holds no thread. Code in
+`run` may block.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The threads that run actions. They grow on demand up to a bound and are daemons: user code that never returns can't keep
-a process alive whose engine has left.
+"""The threads that run actions. They grow on demand up to a bound and are daemons: user code that never returns can't
+keep a process alive whose engine has left.
 """
 
 from __future__ import annotations

@@ -230,7 +230,7 @@ def _share(part: int, whole: int) -> Markup:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.0f} %" if whole else "–"
+    return f"{100 * part / whole:.0f}\u202f%" if whole else "–"
 
 
 def _average(minutes: int, flights: int) -> str:

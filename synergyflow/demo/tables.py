@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import TypeVar
 
+from synergyflow import Filesystem
 from synergyflow.demo.computation import Tally, WeatherTally
-from synergyflow.filesystems.base import Filesystem
 
 Row = dict[str, str]
 Values = TypeVar("Values", Tally, WeatherTally)

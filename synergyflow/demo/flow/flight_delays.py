@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from synergyflow import Filesystem, FlowGraph
-from synergyflow.actions import CpAction, MkdirAction, PythonAction, ShellCommandAction
+from synergyflow import CpAction, Filesystem, FlowGraph, MkdirAction, PythonAction, ShellCommandAction
 from synergyflow.demo import computation, dataset, report
 from synergyflow.demo.computation import Cleaned, Tally, WeatherTally
 from synergyflow.demo.tables import Row, read_table, read_tallies, write_table, write_tallies

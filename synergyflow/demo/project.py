@@ -47,6 +47,11 @@ class Project:
         """The file of the context."""
         return self.directory / "contexts" / "demo.toml"
 
+    @property
+    def flow(self) -> Path:
+        """The file that defines the flow: a copy, to be changed at will."""
+        return self.directory / "flows" / "flight_delays.py"
+
     def report(self, timeperiod: str) -> Path:
         """The report of one timeperiod."""
         return self.directory / "data" / "flight_delays" / timeperiod / "report.html"
@@ -68,7 +73,7 @@ def prepare(directory: Path, *, late: Iterable[date]) -> Project:
         _clear(directory)
         _write(project.context, _CONTEXT)
         _write(directory / "clusters" / "local.toml", _PROFILE)
-        _write(directory / "flows" / "flight_delays.py", _flow_file())
+        _write(project.flow, _flow_file())
         project.feed(dataset.FIRST_DAY).parent.mkdir(parents=True)
         for day in sorted(weather.keys() - set(late)):
             _deliver(project.feed(day), columns, weather[day])

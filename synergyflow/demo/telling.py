@@ -5,7 +5,7 @@ Names and texts of flows are never read as markup.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -14,7 +14,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from synergyflow.core.plan import Plan, PlannedStep
+from synergyflow.core.plan import Plan
 from synergyflow.core.states import FlowState, StepState
 from synergyflow.demo.acts import Act
 from synergyflow.engine.result import RunResult, StepResult
@@ -32,29 +32,34 @@ _STYLES: dict[StepState | FlowState, tuple[str, str]] = {
 }
 
 
+def opening(directory: str) -> RenderableType:
+    """What this is about, and where it happens."""
+    title = Text("synergyflow, shown on the flights that left New York in 2013", style="bold")
+    told = Text.assemble("A flow run and recovered, day by day, in the project folder ", (directory, "cyan"))
+    return Group("", Padding(title, (0, 0, 0, 2)), Padding(told, (0, 0, 0, 2)))
+
+
 def heading(number: int, title: str) -> RenderableType:
     """The line that begins an act."""
     return Group("", Rule(Text(f" {number}  {title} ", style="bold"), align="left", style="dim"))
 
 
-def paragraph(*sentences: str) -> RenderableType:
+def paragraph(told: str) -> RenderableType:
     """What a reader should know before the next thing happens."""
-    return Padding(Text(" ".join(sentences)), (0, 0, 1, 2))
+    return Padding(Text(told), (0, 0, 1, 2))
 
 
-def command(line: str) -> RenderableType:
-    """The command line that does the same."""
-    return Padding(Text.assemble(("$ ", "dim"), (line, "cyan")), (0, 0, 1, 2))
+def command(line: str) -> Text:
+    """The command line that does the same. Print it with `soft_wrap`, so that it can be copied."""
+    return Text.assemble(("  $ ", "dim"), (line, "cyan"), "\n")
 
 
 def plan_table(plan: Plan) -> RenderableType:
     """What is going to happen to each step, and why."""
     table = _table("step", "plan", "why")
     for step in plan.steps:
-        style = "" if _does_something(step) else "dim"
-        table.add_row(
-            Text(step.name, style), Text(step.decision.value, "bold" if style == "" else style), Text(step.why, style)
-        )
+        style = "" if step.runs else "dim"
+        table.add_row(Text(step.name, style), Text(step.decision.value, style or "bold"), Text(step.why, style))
     clusters = ", ".join(cluster.name for cluster in plan.clusters) or "none"
     told = f"The plan: {len(plan.to_run)} of {len(plan.steps)} steps, on {clusters}"
     return Group(Padding(Text(told, "bold"), (0, 0, 0, 2)), _indented(table))
@@ -86,12 +91,15 @@ def summary(acts: Sequence[Act]) -> RenderableType:
     return _indented(table)
 
 
-def places(rows: Iterable[tuple[str, str]]) -> RenderableType:
-    """Names of things and where they are, or commands and what they show; never cut, so that they can be copied."""
-    table = Table.grid(padding=(0, 3))
-    for name, place in rows:
-        table.add_row(Text(name, "dim"), Text(place, overflow="fold"))
-    return _indented(table)
+def places(rows: Sequence[tuple[str, str]]) -> Text:
+    """Names of things and where they are. Print it with `soft_wrap`, so that they can be copied."""
+    width = max((len(name) for name, _ in rows), default=0)
+    return Text.assemble(*(part for name, place in rows for part in ((f"  {name:<{width}}  ", "dim"), place, "\n")))
+
+
+def commands(rows: Sequence[tuple[str, str]]) -> Text:
+    """What can be asked, each with its command line. Print it with `soft_wrap`, so that they can be copied."""
+    return Text.assemble(*(part for what, line in rows for part in ((f"  # {what}\n", "dim"), (f"  {line}\n", "cyan"))))
 
 
 def state(of: StepState | FlowState) -> Text:
@@ -106,12 +114,8 @@ def _part_played(step: StepResult) -> Text:
     return Text("not run again" if step.state.is_success else "not started", "dim")
 
 
-def _does_something(step: PlannedStep) -> bool:
-    return step.runs
-
-
 def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", padding=(0, 2))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", padding=(0, 1))
     for title in columns:
         table.add_column(title, overflow="fold")
     return table

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from synergyflow import CpAction, Filesystem, FlowGraph, MkdirAction, PythonAction, ShellCommandAction
+from synergyflow import CpAction, Filesystem, FlowGraph, MkdirAction, Parameter, PythonAction, ShellCommandAction
 from synergyflow.demo import computation, dataset, report
 from synergyflow.demo.computation import Cleaned, Tally, WeatherTally
 from synergyflow.demo.tables import Row, read_table, read_tallies, write_table, write_tallies
@@ -136,7 +136,7 @@ flight_delays = FlowGraph(
     "flight_delays",
     time_qualifier="daily",
     on_failure="continue",
-    parameters={"delay_threshold": 15},
+    parameters={"delay_threshold": Parameter(int, default=15, help="minutes from which on a flight counts as late")},
 )
 flight_delays.append(
     "ingest_flights",

@@ -2,7 +2,8 @@
 
     python benchmarks/log_throughput.py [megabytes]
 
-One thread, lines of about 100 bytes, five secrets that occur now and then. The aim is 100 MB/s and flat memory. The file is written below a temporary folder and removed.
+One thread, lines of about 100 bytes, five secrets that occur now and then. The aim is 100 MB/s and flat memory.
+The file is written below a temporary folder and removed.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ time. Nothing is locked, so that a reader never holds up a flow.
 from __future__ import annotations
 
 import heapq
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ _MEMORY = 16 << 20
 _SMALLEST_BLOCK = 1 << 12
 _LARGEST_BLOCK = 1 << 18
 _INTERVAL = 0.2
+_TAIL = 1 << 13
+_COLUMNS = 4
 
 
 def read_run(
@@ -75,6 +78,20 @@ def follow(
             return
         if not found:
             pause(_INTERVAL)
+
+
+def last_line(directory: Path, flow_name: str, timeperiod: str, step: str) -> str:
+    """The message of the run's latest line, for a live view; empty if it has none near the end of the file."""
+    path = log_path(directory, flow_name, step)
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+            lines = file.read(_TAIL).split(b"\n")
+    except OSError:
+        return ""
+    wanted = timeperiod.encode()
+    mine = next((line for line in reversed(lines) if belongs_to(line, wanted)), b"")
+    return _text(mine).split(" ", _COLUMNS)[_COLUMNS] if mine.count(b" ") >= _COLUMNS else ""
 
 
 class _Following:

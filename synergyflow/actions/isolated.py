@@ -1,0 +1,80 @@
+"""The child process of an isolated `PythonAction`: `python -m synergyflow.actions.isolated PAYLOAD_FILE`.
+
+It unpickles the call, makes it and ends with an exit code: 0 done, 99 nothing to do, 1 an exception (its traceback is on
+stderr). What is printed or logged goes to stdout line by line. It imports nothing that the call does not need.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import TextIO, cast
+
+from synergyflow.errors import NothingToDo
+
+NOTHING_TO_DO = 99
+LOGGER_NAME = "synergyflow.step"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A pickled call `(function, args, kwargs, supplied)`, and what it takes to unpickle it.
+
+    `logger` says that the function asks for one, which the child makes.
+    """
+
+    sys_path: tuple[str, ...]
+    call: bytes
+    logger: bool = False
+
+    def pack(self) -> bytes:
+        """As bytes that any process of the same installation can read."""
+        return pickle.dumps((self.sys_path, self.call, self.logger))
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Payload:
+        """What `pack` packed."""
+        return cls(*pickle.loads(data))
+
+
+def perform(payload: Payload) -> int:
+    """Make the call and return the exit code."""
+    sys.path[:] = [*payload.sys_path, *(entry for entry in sys.path if entry not in payload.sys_path)]
+    try:
+        function, args, kwargs, supplied = pickle.loads(payload.call)
+        if payload.logger:
+            supplied = {**supplied, "logger": _logger()}
+        function(*args, **kwargs, **supplied)
+    except NothingToDo as nothing:
+        print(nothing, flush=True)  # noqa: T201 - the parent logs what the child prints
+        return NOTHING_TO_DO
+    except Exception:  # noqa: BLE001 - whatever the call raises is the outcome, and the parent is told
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _logger() -> logging.Logger:
+    logger = logging.getLogger(LOGGER_NAME)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    logger.handlers = [handler]
+    return logger
+
+
+def main(arguments: list[str]) -> int:
+    """Read the payload from the file that is named, and perform it."""
+    for stream in (sys.stdout, sys.stderr):
+        cast("TextIO", stream).reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[attr-defined]
+    with open(arguments[0], "rb") as file:
+        payload = Payload.unpack(file.read())
+    return perform(payload)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

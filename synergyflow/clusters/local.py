@@ -22,10 +22,10 @@ from synergyflow.clusters.local_options import LocalOptions, options_of
 from synergyflow.clusters.local_spool import Request, Spool
 from synergyflow.core.jobs import Job, JobKind, PythonJob, ShellJob, SparkJob
 from synergyflow.errors import ClusterError, ClusterLaunchError, ClusterLost, JobFailed
+from synergyflow.filesystems.local import LocalFilesystem
 
 if TYPE_CHECKING:
     from synergyflow.config.profile import Profile
-    from synergyflow.filesystems.base import Filesystem
 
 _DEFAULT_SLOTS = 4
 _POLITE_SECONDS = 5.0
@@ -46,7 +46,7 @@ class LocalCluster(Cluster):
         profile: Profile,
         *,
         spool_directory: Path,
-        filesystem: Filesystem,
+        filesystem_root: Path,
         working_directory: Path,
         polite_seconds: float = _POLITE_SECONDS,
     ) -> None:
@@ -59,11 +59,12 @@ class LocalCluster(Cluster):
         self.name = name
         self.profile = profile.name
         self.slots = profile.slots or _DEFAULT_SLOTS
+        self.labels = frozenset(profile.labels)
         self.keep_alive = profile.keep_alive
         self.keep_failed = profile.keep_failed
         self._options = options
         self._working_directory = (working_directory / (options.working_directory or ".")).absolute()
-        self._filesystem = filesystem
+        self._filesystem = LocalFilesystem(filesystem_root)
         self._spool = Spool(spool_directory)
         self._polite_seconds = polite_seconds
         self._cluster_id: str | None = None
@@ -76,8 +77,8 @@ class LocalCluster(Cluster):
         return self._cluster_id
 
     @property
-    def filesystem(self) -> Filesystem:
-        """The filesystem that it was given."""
+    def filesystem(self) -> LocalFilesystem:
+        """Files of this machine; relative paths are below `filesystem_root`."""
         return self._filesystem
 
     def launch(self, token: str) -> str:

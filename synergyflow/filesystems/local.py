@@ -99,9 +99,8 @@ class LocalFilesystem(Filesystem):
             if not place.is_dir():
                 return iter([place.name])
             with os.scandir(place) as entries:
-                names = [
-                    entry.name + ("/" if entry.is_dir() else "") for entry in entries if not is_partial(entry.name)
-                ]
+                there = [entry for entry in entries if not is_partial(entry.name)]
+                names = [entry.name + ("/" if entry.is_dir() else "") for entry in there]
         return iter(sorted(names))
 
     def open_for_writing(self, path: str) -> AbstractContextManager[BinaryIO]:

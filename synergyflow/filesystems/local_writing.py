@@ -149,3 +149,5 @@ def refuse_overlap(origin: Path, place: Path, source: str, target: str) -> None:
         raise FilesystemError(f"{source} and {target} are the same place")
     if Path(there).is_relative_to(real):
         raise FilesystemError(f"{target} is within {source}, which can't go into itself")
+    if origin.is_dir() and Path(real).is_relative_to(there):
+        raise FilesystemError(f"{source} is within {target}, which it can't take the place of")

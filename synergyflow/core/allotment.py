@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synergyflow.core.graph import StepSpec
+from synergyflow.core.graph import Graph, StepSpec
 from synergyflow.core.modes import Mode
 from synergyflow.core.plan import Capacity, PlannedCluster, ProfileCapacity
 from synergyflow.errors import PlanRefused
 
 
-def allot(mode: Mode, capacity: Capacity, to_run: Sequence[StepSpec], total_steps: int) -> tuple[PlannedCluster, ...]:
+def allot(mode: Mode, capacity: Capacity, to_run: Sequence[StepSpec], graph: Graph) -> tuple[PlannedCluster, ...]:
     """The clusters for these steps, as the table of the four modes says; none if there is nothing to run.
 
     Raises:
@@ -21,7 +21,7 @@ def allot(mode: Mode, capacity: Capacity, to_run: Sequence[StepSpec], total_step
     serving = {spec.name: _serving(spec, capacity) for spec in to_run}
     pool = _pool(capacity)
     needed = _cover(pool, to_run, serving)
-    count = max(_count(mode, capacity.nominal, to_run, total_steps), len(needed))
+    count = max(_count(mode, capacity.nominal, to_run, graph), len(needed))
     if mode is Mode.RUN_ONE:
         count = 1
     useful = {profile for profiles in serving.values() for profile in profiles}
@@ -30,24 +30,25 @@ def allot(mode: Mode, capacity: Capacity, to_run: Sequence[StepSpec], total_step
     return tuple(cluster for cluster in pool if cluster in chosen)
 
 
-def _count(mode: Mode, nominal: int, to_run: Sequence[StepSpec], total_steps: int) -> int:
+def _count(mode: Mode, nominal: int, to_run: Sequence[StepSpec], graph: Graph) -> int:
     match mode:
         case Mode.RUN:
             return nominal
         case Mode.RECOVER:
-            return min(nominal, _width_bound(to_run))
+            return min(nominal, _width_bound(to_run, graph))
         case Mode.RUN_ONE:
             return 1
         case Mode.RUN_FROM:
-            return max(1, len(to_run) * nominal // total_steps)
+            return max(1, len(to_run) * nominal // len(graph))
 
 
-def _width_bound(to_run: Sequence[StepSpec]) -> int:
-    """At least as many as these steps can ever be at work at once; exactly 1 for a chain."""
+def _width_bound(to_run: Sequence[StepSpec], graph: Graph) -> int:
+    """At least as many as these steps can ever be at work at once; exactly 1 for a chain, also through kept steps."""
+    wanted = {spec.name for spec in to_run}
     depth: dict[str, int] = {}
-    for spec in to_run:
-        depth[spec.name] = 1 + max((depth[parent] for parent in spec.parents if parent in depth), default=0)
-    return 1 if len(set(depth.values())) == len(depth) else len(depth)
+    for name, spec in graph.specs.items():
+        depth[name] = (name in wanted) + max((depth[parent] for parent in spec.parents), default=0)
+    return 1 if len({depth[name] for name in wanted}) == len(wanted) else len(wanted)
 
 
 def _serving(spec: StepSpec, capacity: Capacity) -> list[str]:

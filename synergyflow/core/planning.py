@@ -71,7 +71,7 @@ def plan(graph: Graph, record: RunRecord | None, capacity: Capacity, request: Re
         requested_step=request.step,
         revision=record.revision if record else None,
         steps=tuple(decided),
-        clusters=allot(request.mode, capacity, to_run, len(graph)),
+        clusters=allot(request.mode, capacity, to_run, graph),
         removed=tuple(sorted(name for name in (record.steps if record else ()) if name not in graph)),
         notes=tuple(_notes(record, request, decided)),
     )
@@ -112,7 +112,7 @@ class _Steps:
     def mend(self, name: str) -> PlannedStep:
         """What recovering means for a step that is not processed or noop."""
         record = self._records.get(name)
-        if record is None or record.state is StepState.EMBRYO:
+        if record is None or record.state is StepState.EMBRYO or self._graph[name].skip:
             return self.run(name, "never started")
         attempt = f"attempt {record.attempt}"
         match record.state:

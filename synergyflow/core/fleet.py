@@ -10,7 +10,22 @@ from dataclasses import dataclass
 from enum import Enum
 
 from synergyflow.core.commands import Command, LaunchCluster, TerminateCluster
+from synergyflow.core.graph import StepSpec
+from synergyflow.core.jobs import JobKind
 from synergyflow.core.plan import PlannedCluster
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a step asks of its cluster: a profile or label (None: any), and the kinds of jobs that it can run."""
+
+    cluster: str | None
+    job_kinds: frozenset[JobKind]
+
+    @classmethod
+    def of(cls, spec: StepSpec) -> Need:
+        """What this step asks for."""
+        return cls(spec.cluster, spec.job_kinds)
 
 
 class _Phase(Enum):
@@ -28,8 +43,9 @@ class _Member:
     busy: int = 0
     step_failed: bool = False
 
-    def serves(self, wanted: str | None) -> bool:
-        return wanted is None or wanted == self.planned.profile or wanted in self.planned.labels
+    def serves(self, need: Need) -> bool:
+        named = need.cluster is None or need.cluster == self.planned.profile or need.cluster in self.planned.labels
+        return named and need.job_kinds <= self.planned.job_kinds
 
 
 class Fleet:
@@ -78,39 +94,39 @@ class Fleet:
             self._members[name].busy -= 1
             self._members[name].step_failed |= failed
 
-    def free(self, wanted: str | None) -> str | None:
-        """The least busy ready cluster with a free slot for a step that asks for this profile or label."""
+    def free(self, need: Need) -> str | None:
+        """The least busy ready cluster with a free slot for a step that needs this."""
         best: _Member | None = None
         for member in self._members.values():
-            has_room = member.phase is _Phase.READY and member.busy < member.planned.slots and member.serves(wanted)
+            has_room = member.phase is _Phase.READY and member.busy < member.planned.slots and member.serves(need)
             if has_room and (best is None or member.busy < best.busy):
                 best = member
         return best.planned.name if best else None
 
-    def can_serve(self, wanted: str | None) -> bool:
+    def can_serve(self, need: Need) -> bool:
         """Whether a fitting cluster is alive, on its way, or may still be launched."""
         return any(
-            member.phase in (_Phase.PLANNED, _Phase.LAUNCHING, _Phase.READY) and member.serves(wanted)
+            member.phase in (_Phase.PLANNED, _Phase.LAUNCHING, _Phase.READY) and member.serves(need)
             for member in self._members.values()
         )
 
-    def launch(self, waiting: Mapping[str | None, int]) -> Iterable[Command]:
+    def launch(self, waiting: Mapping[Need, int]) -> Iterable[Command]:
         """Ask for a cluster for each waiting step that no launching or idle one is there for."""
         commands: list[Command] = []
-        for wanted, count in waiting.items():
+        for need, count in waiting.items():
             coming = sum(
-                1 for member in self._members.values() if member.phase is _Phase.LAUNCHING and member.serves(wanted)
+                1 for member in self._members.values() if member.phase is _Phase.LAUNCHING and member.serves(need)
             )
             for member in self._members.values():
                 if coming >= count:
                     break
-                if member.phase is _Phase.PLANNED and member.serves(wanted):
+                if member.phase is _Phase.PLANNED and member.serves(need):
                     member.phase = _Phase.LAUNCHING
                     coming += 1
                     commands.append(LaunchCluster(member.planned.name, member.planned.profile))
         return commands
 
-    def terminate(self, left: Mapping[str | None, int]) -> Iterable[Command]:
+    def terminate(self, left: Mapping[Need, int]) -> Iterable[Command]:
         """End every ready and idle cluster that no unfinished step could use."""
         commands: list[Command] = []
         for member in self._members.values():

@@ -35,7 +35,7 @@ from synergyflow.core.events import (
     StepEnded,
     StopRequested,
 )
-from synergyflow.core.fleet import Fleet
+from synergyflow.core.fleet import Fleet, Need
 from synergyflow.core.graph import Graph, StepSpec
 from synergyflow.core.plan import Decision, Plan
 from synergyflow.core.planning import first_action_of
@@ -82,7 +82,7 @@ class Progress:
             step.state is StepState.NOOP for step in plan.steps if step.decision in (Decision.KEEP, Decision.LEAVE)
         )
         self._fleet = Fleet(plan.clusters, replacements=infrastructure_retries)
-        self._waiting: dict[str | None, _Waiting] = {}
+        self._waiting: dict[Need, _Waiting] = {}
         self._to_skip: list[tuple[int, str]] = []
         self._running: set[str] = set()
         self._retrying: set[str] = set()
@@ -131,7 +131,7 @@ class Progress:
                 infrastructure_left=infrastructure_retries,
             )
             if not self._steps[name].skip:
-                self._waiting.setdefault(spec.cluster, _Waiting()).left += 1
+                self._waiting.setdefault(Need.of(spec), _Waiting()).left += 1
         for open_step in self._steps.values():
             if open_step.waiting_for == 0:
                 self._make_ready(open_step)
@@ -244,7 +244,7 @@ class Progress:
     def _close(self, step: _Step) -> None:
         if step.skip:
             return
-        waiting = self._waiting[step.spec.cluster]
+        waiting = self._waiting[Need.of(step.spec)]
         waiting.left = max(0, waiting.left - 1)
 
     def _unblock_children(self, name: str) -> None:
@@ -259,7 +259,7 @@ class Progress:
         if step.skip:
             heappush(self._to_skip, (step.position, step.spec.name))
         elif not self._halted:
-            heappush(self._waiting[step.spec.cluster].heap, (-step.spec.priority, step.position, step.spec.name))
+            heappush(self._waiting[Need.of(step.spec)].heap, (-step.spec.priority, step.position, step.spec.name))
 
     # -- decisions ------------------------------------------------------------------------------------------------
 
@@ -273,10 +273,10 @@ class Progress:
 
     def _give_up_unservable(self) -> None:
         """Steps that could start but have no cluster any more, and none to come, fail the run."""
-        for wanted, waiting in self._waiting.items():
-            while waiting.heap and not self._fleet.can_serve(wanted):
+        for need, waiting in self._waiting.items():
+            while waiting.heap and not self._fleet.can_serve(need):
                 name = heappop(waiting.heap)[2]
-                which = f"cluster {wanted!r}" if wanted else "cluster"
+                which = f"cluster {need.cluster!r}" if need.cluster else "cluster"
                 self._give_up(self._steps[name], f"no {which} is left to run on")
 
     def _start_steps(self) -> Iterable[Command]:
@@ -284,31 +284,31 @@ class Progress:
             best = self._best()
             if best is None:
                 return
-            wanted, cluster = best
-            name = heappop(self._waiting[wanted].heap)[2]
+            need, cluster = best
+            name = heappop(self._waiting[need].heap)[2]
             step = self._steps[name]
             step.cluster, step.state = cluster, StepState.IN_PROGRESS
             self._fleet.occupy(cluster)
             self._running.add(name)
             yield StartStep(name, step.attempt, cluster, step.first_action, step.continued)
 
-    def _best(self) -> tuple[str | None, str] | None:
-        """The cluster that the best startable step asks for, and the one that it gets."""
-        best: tuple[tuple[int, int, str], str | None, str] | None = None
-        for wanted, waiting in self._waiting.items():
+    def _best(self) -> tuple[Need, str] | None:
+        """What the best startable step needs, and the cluster that it gets."""
+        best: tuple[tuple[int, int, str], Need, str] | None = None
+        for need, waiting in self._waiting.items():
             if waiting.heap and (best is None or waiting.heap[0] < best[0]):
-                cluster = self._fleet.free(wanted)
+                cluster = self._fleet.free(need)
                 if cluster is not None:
-                    best = (waiting.heap[0], wanted, cluster)
+                    best = (waiting.heap[0], need, cluster)
         return (best[1], best[2]) if best else None
 
-    def _demand(self) -> dict[str | None, int]:
-        """How many steps wait that could start now, by the cluster that they ask for."""
-        return {wanted: len(waiting.heap) for wanted, waiting in self._waiting.items() if waiting.heap}
+    def _demand(self) -> dict[Need, int]:
+        """How many steps wait that could start now, by what they need."""
+        return {need: len(waiting.heap) for need, waiting in self._waiting.items() if waiting.heap}
 
-    def _demand_left(self) -> dict[str | None, int]:
-        """How many steps have not come to their end, by the cluster that they ask for."""
-        return {wanted: waiting.left for wanted, waiting in self._waiting.items() if waiting.left}
+    def _demand_left(self) -> dict[Need, int]:
+        """How many steps have not come to their end, by what they need."""
+        return {need: waiting.left for need, waiting in self._waiting.items() if waiting.left}
 
     def _finish(self, commands: list[Command]) -> None:
         if self._finished or self._running or self._retrying or not self._fleet.is_gone:

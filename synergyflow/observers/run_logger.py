@@ -28,6 +28,13 @@ class RunLogger(logging.Logger):
         """A logger whose name goes on with `suffix`."""
         return RunLogger(f"{self.name}.{suffix}", self._write)
 
+    def __copy__(self) -> RunLogger:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> RunLogger:
+        """A copy of an action that is bound to a run goes on writing to that run's log."""
+        return self
+
 
 class _LineHandler(logging.Handler):
     def __init__(self, write: Write) -> None:

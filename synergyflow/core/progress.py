@@ -225,10 +225,11 @@ class Progress:
             commands.extend(CancelStep(name) for name in sorted(self._running, key=self._graph.positions.__getitem__))
 
     def _halt(self) -> None:
-        """Nothing new starts: what waits, also for a retry, is left as it is."""
+        """Nothing new starts: what waits is left as it is; what waits for a further attempt has failed."""
         self._halted = True
-        for name in sorted(self._retrying, key=self._graph.positions.__getitem__):
-            self._failed.append(name)
+        waiting_steps = {name for waiting in self._waiting.values() for _, _, name in waiting.heap}
+        tried = {name for name in waiting_steps if self._steps[name].state is not StepState.EMBRYO}
+        self._failed.extend(sorted(self._retrying | tried, key=self._graph.positions.__getitem__))
         self._retrying.clear()
         for waiting in self._waiting.values():
             waiting.heap.clear()

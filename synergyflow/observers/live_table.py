@@ -66,7 +66,7 @@ def chosen(view: RunView, room: int) -> list[StepView]:
 def _bar(view: RunView, now: datetime, width: int) -> RenderableType:
     over, planned = view.over, view.planned
     row = Table.grid(padding=(0, 1))
-    row.add_column(no_wrap=True, overflow="ellipsis", max_width=max(10, width // 3))
+    row.add_column(no_wrap=True, overflow="ellipsis", max_width=max(10, width // 2))
     row.add_column()
     row.add_column(no_wrap=True)
     style = "red" if any(step.phase is Phase.FAILED for step in view.steps.values()) else "cyan"

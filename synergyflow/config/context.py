@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from synergyflow.config.frozen import ReadOnlyDict, Secrets
 from synergyflow.config.masking import Masker
+from synergyflow.config.paths import absolute, working_folder
 from synergyflow.core import timeperiod as timeperiods
 from synergyflow.core.timeperiod import TimeQualifier
 from synergyflow.errors import ConfigurationError
@@ -68,10 +69,11 @@ class ExecutionContext:
             NotFoundError: a timeperiod is none.
             ConfigurationError: another argument is not of its type, or the start is after the end.
         """
-        _check(flow_name, timeperiod, number_of_clusters, settings, parameters)
+        _check(flow_name, number_of_clusters, settings, parameters)
+        _check_texts(timeperiod=timeperiod, start_timeperiod=start_timeperiod, end_timeperiod=end_timeperiod)
         if settings is None:
             settings = environment.settings if environment is not None else {}
-        root = environment.root if environment is not None else Path.cwd()
+        root = environment.root if environment is not None else working_folder()
         self._set(
             flow_name=flow_name,
             timeperiod=timeperiod,
@@ -152,17 +154,21 @@ class ExecutionContext:
             object.__setattr__(self, name, value)
 
 
-def _check(flow_name: Any, timeperiod: Any, number_of_clusters: Any, settings: Any, parameters: Any) -> None:
+def _check(flow_name: Any, number_of_clusters: Any, settings: Any, parameters: Any) -> None:
     """Users call the constructor without a type checker: say what is wrong where it is."""
     if not isinstance(flow_name, str) or not flow_name:
         raise ConfigurationError("flow_name must be text that is not empty", hint='for example "flight_delays"')
-    if not isinstance(timeperiod, str):
-        raise ConfigurationError("timeperiod must be text", hint='write it in quotes: "2013010100"')
     if type(number_of_clusters) is not int or number_of_clusters < 1:
         raise ConfigurationError("number_of_clusters must be a whole number of at least 1", hint="for example 2")
     for name, value in (("settings", settings), ("parameters", parameters)):
         if value is not None and not isinstance(value, Mapping):
             raise ConfigurationError(f"{name} must be a mapping", hint=f"for example {name}={{}}")
+
+
+def _check_texts(timeperiod: Any, **bounds: Any) -> None:
+    for name, value in (("timeperiod", timeperiod), *bounds.items()):
+        if not isinstance(value, str) and not (name in bounds and value is None):
+            raise ConfigurationError(f"{name} must be text", hint='write it in quotes: "2013010100"')
 
 
 def _span(timeperiod: str, start: str | None, end: str | None, qualifier: TimeQualifier | None) -> dict[str, str]:
@@ -182,4 +188,4 @@ def _log_directory(settings: Mapping[str, Any], root: Path) -> Path:
     given = settings.get("log_directory", "logs")
     if not isinstance(given, str | Path) or not str(given):
         raise ConfigurationError("settings['log_directory'] must be the path of a folder", hint='for example "logs"')
-    return root / Path(given).expanduser()
+    return absolute(str(given), root, where="settings['log_directory']")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
+from synergyflow.config.paths import absolute
 from synergyflow.config.secret_forms import SHORTEST
 from synergyflow.errors import ConfigurationError
 
@@ -40,26 +41,29 @@ def absolute_url(url: str, *, root: Path, where: str) -> str:
             hint="relative: sqlite:///state/synergyflow.db, absolute: sqlite:////var/lib/synergyflow.db",
         )
     path, mark, query = rest[1:].partition("?")
-    return f"{scheme[0]}/{root / Path(path).expanduser()}{mark}{query}"
+    return f"{scheme[0]}/{absolute(path, root, where=where)}{mark}{query}"
 
 
 def secrets_of(url: str) -> tuple[str, ...]:
     """What must be masked because of this URL: its passwords, as written and as meant.
 
-    One too short to be told from ordinary text is masked where it stands before the host, with all that is before it.
+    One too short to be told from ordinary text is masked only together with what stands before it in the URL.
     """
-    found = {meaning for text in _passwords(url) for meaning in (text, unquote(text))}
-    short = any(len(text) < SHORTEST for text in found)
-    before_host = {url[: url.rindex("@") + 1]} if short and "@" in url else set()
-    return tuple(sorted({text for text in found if len(text) >= SHORTEST} | before_host))
+    found: set[str] = set()
+    for before, password in _passwords(url):
+        meanings = {password, unquote(password)}
+        found |= meanings if min(map(len, meanings)) >= SHORTEST else {before + password}
+    return tuple(sorted(found))
 
 
-def _passwords(url: str) -> Iterator[str]:
-    _, _, rest = url.partition("://")
-    for credentials in (rest.partition("@")[0], rest.partition("?")[0].rpartition("@")[0]):
-        password = credentials.partition(":")[2]
+def _passwords(url: str) -> Iterator[tuple[str, str]]:
+    """Each password, after what stands before it. Where a sign could end the user's part or not, both readings."""
+    scheme, _, rest = url.partition("://")
+    for credentials in {rest.partition("@")[0], rest.partition("?")[0].rpartition("@")[0]}:
+        user, colon, password = credentials.partition(":")
         if "@" in rest and password:
-            yield password
-    for name, value in parse_qsl(rest.partition("?")[2]):
-        if name.lower() in _SECRET_OPTIONS:
-            yield value
+            yield f"{scheme}://{user}{colon}", password
+    for option in rest.partition("?")[2].split("&"):
+        name, equals, value = option.partition("=")
+        if name.lower() in _SECRET_OPTIONS and value:
+            yield name + equals, value

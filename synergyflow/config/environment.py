@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import msgspec
 
 from synergyflow.config.database_url import absolute_url, secrets_of, sqlite_url
-from synergyflow.config.frozen import Secrets, frozen
-from synergyflow.config.loading import checked, read_toml, shown
+from synergyflow.config.frozen import ReadOnlyDict, Secrets
+from synergyflow.config.loading import checked, read_toml
 from synergyflow.config.masking import Masker
+from synergyflow.config.paths import absolute, shown, working_folder
 from synergyflow.config.profile import Profile, load_profile
 from synergyflow.config.secrets import read_secrets, resolve
 from synergyflow.config.suggest import did_you_mean
@@ -83,12 +84,12 @@ def load_environment(name_or_path: str | Path, start: Path | None = None) -> Env
         NotFoundError: there is no such context.
         ConfigurationError: something in it, or in a profile that it names, is wrong.
     """
-    path = _find(str(name_or_path), Path(os.path.abspath(start or Path.cwd())))
+    path = _find(str(name_or_path), start.absolute() if start else working_folder())
     root = path.parent.parent if path.parent.name == _FOLDER else path.parent
     where = shown(path)
     keys = checked(read_toml(path), _ContextKeys, where=where)
     pool = _pool(keys, root, where)
-    log_directory = _absolute(keys.log_directory, root)
+    log_directory = absolute(keys.log_directory, root, where=where)
     url = _database_url(keys.database_url, log_directory, root, where)
     secrets = read_secrets(keys.secrets, root=root, where=where)
     return Environment(
@@ -100,8 +101,8 @@ def load_environment(name_or_path: str | Path, start: Path | None = None) -> Env
         flows=keys.flows,
         number_of_clusters=sum(count for _, count in pool),
         pool=pool,
-        bucket=keys.bucket if "://" in keys.bucket else str(_absolute(keys.bucket, root)),
-        settings=frozen(keys.settings),
+        bucket=keys.bucket if "://" in keys.bucket else str(absolute(keys.bucket, root, where=where)),
+        settings=ReadOnlyDict(keys.settings),
         secrets=secrets,
         log_max_bytes=keys.log_max_bytes,
         log_keep=keys.log_keep,
@@ -111,16 +112,16 @@ def load_environment(name_or_path: str | Path, start: Path | None = None) -> Env
 
 def _find(name_or_path: str, start: Path) -> Path:
     if name_or_path.endswith(".toml") or os.sep in name_or_path:
-        return _given(_absolute(name_or_path, start))
+        return _given(absolute(name_or_path, start, where="--context"))
     known: list[str] = []
     for folder in (start, *start.parents):
         found = folder / _FOLDER / f"{name_or_path}.toml"
-        if name_or_path and found.is_file():
+        if name_or_path and os.path.isfile(found):
             return found
         known += [other.stem for other in (folder / _FOLDER).glob("*.toml")]
     hint = did_you_mean(name_or_path, known, what="contexts") or "make a project with a first context: engine init"
     raise NotFoundError(
-        f"there is no context {name_or_path!r} (contexts/{name_or_path}.toml) in {start} or above it", hint=hint
+        f"there is no context {name_or_path!r} in {start / _FOLDER} or in a folder contexts above", hint=hint
     )
 
 
@@ -130,14 +131,10 @@ def _given(path: Path) -> Path:
             f"{shown(path)} does not end with .toml",
             hint="--context is the path of a .toml file, or a name in contexts/",
         )
-    if not path.is_file():
+    if not os.path.isfile(path):
         near = did_you_mean(path.name, [found.name for found in path.parent.glob("*.toml")], what="files there")
         raise NotFoundError(f"there is no context file {shown(path)}", hint=near or "make a project: engine init")
     return path
-
-
-def _absolute(path: str, root: Path) -> Path:
-    return Path(os.path.abspath(root / Path(path).expanduser()))
 
 
 def _pool(keys: _ContextKeys, root: Path, where: str) -> tuple[tuple[Profile, int], ...]:

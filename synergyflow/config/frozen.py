@@ -17,7 +17,7 @@ class ReadOnlyDict(dict[str, Any]):
 
     __setitem__ = _refuse
     __delitem__ = _refuse
-    __ior__ = _refuse  # type: ignore[assignment]  # a mapping that refuses has no result to agree about
+    __ior__ = _refuse
     update = _refuse
     setdefault = _refuse
     pop = _refuse

@@ -6,6 +6,7 @@ key. Values are never quoted in a message: one of them may be a secret in the wr
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from synergyflow.config.frozen import frozen
+from synergyflow.config.paths import shown
 from synergyflow.config.suggest import did_you_mean
 from synergyflow.errors import ConfigurationError
 
@@ -34,14 +37,14 @@ _IN_WORDS = {
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a TOML file.
+    """The content of a TOML file, read-only at any depth (`frozen`).
 
     Raises:
         ConfigurationError: it is no readable file, larger than a mebibyte, or no TOML; the message has the line.
     """
     where = shown(path)
     try:
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise ConfigurationError(f"there is no file {where}", hint="check the path, or make a project: engine init")
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -50,15 +53,21 @@ def read_toml(path: Path) -> dict[str, Any]:
     if len(data) > MOST_BYTES:
         raise ConfigurationError(f"{where} is larger than {MOST_BYTES} bytes", hint="is it the right file?")
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        content: dict[str, Any] = frozen(tomllib.loads(data.decode("utf-8")))
+        return content
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigurationError(f"{where} is not UTF-8 at line {line}", hint="save it as UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "tables or lists nested too deeply"
+        reason = _place_in_lines(str(error), data) if isinstance(error, ValueError) else "it is nested too deeply"
         raise ConfigurationError(
             f"{where} is no valid TOML: {reason}", hint='texts need quotes: key = "text"'
         ) from None
+
+
+def _place_in_lines(reason: str, data: bytes) -> str:
+    last = data.count(b"\n") + 1
+    return reason.replace("end of document", f"the end, line {last}")
 
 
 def checked(raw: Mapping[str, Any], struct_type: type[Checked], *, where: str) -> Checked:
@@ -85,14 +94,6 @@ def unknown_key(key: str, known: list[str], *, where: str) -> ConfigurationError
     return ConfigurationError(f"{where}: unknown key {key!r}", hint=hint)
 
 
-def shown(path: Path) -> str:
-    """The path as a reader would type it: relative where it is below the working folder."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return str(path)
-
-
 def _translated(complaint: str, where: str) -> ConfigurationError:
     text, _, path = complaint.partition(" - at `")
     key = path.removesuffix("`").removeprefix("$").removeprefix(".")
@@ -100,7 +101,7 @@ def _translated(complaint: str, where: str) -> ConfigurationError:
     found = _COMPLAINT.match(text)
     if found is None:
         inner = text[:1].lower() + text[1:].replace("`", "'")
-        return ConfigurationError(f"{place}: {inner}", hint="see docs/contexts.md for the keys and what they hold")
+        return ConfigurationError(f"{place}: {inner}", hint="see the documentation of contexts and profiles")
     wanted = _words(found["wanted"]) + found["rest"]
     if found["got"] is None:
         return ConfigurationError(f"{place} must be {wanted}", hint="correct the value")

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from synergyflow.config.frozen import ReadOnlyDict, frozen
-from synergyflow.config.loading import checked, read_toml, shown
+from synergyflow.config.frozen import ReadOnlyDict
+from synergyflow.config.loading import checked, read_toml
+from synergyflow.config.paths import shown
 from synergyflow.config.suggest import did_you_mean
 from synergyflow.errors import ConfigurationError
 
@@ -93,6 +94,6 @@ def _profile(name: str, raw: Mapping[str, Any], path: Path) -> Profile:
         keep_alive=keys.keep_alive,
         keep_failed=keys.keep_failed,
         price_per_hour=keys.price_per_hour,
-        options=frozen(options),
+        options=ReadOnlyDict(options),
         path=path,
     )

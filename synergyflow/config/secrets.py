@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synergyflow.config.frozen import Secrets
+from synergyflow.config.paths import absolute, shown
 from synergyflow.config.secret_forms import SHORTEST
 from synergyflow.errors import ConfigurationError
 
@@ -34,7 +35,7 @@ def resolve(reference: Any, *, root: Path, where: str) -> str:
         case {"env": str(name), **rest} if name and not rest:
             return _from_environment(name, where)
         case {"file": str(name), **rest} if name and not rest:
-            return _from_file(root / Path(name).expanduser(), where)
+            return _from_file(absolute(name, root, where=where), where)
         case _:
             raise ConfigurationError(f"{where} is no reference", hint=f"write {_HOW}")
 
@@ -62,19 +63,19 @@ def _from_environment(name: str, where: str) -> str:
 
 def _from_file(path: Path, where: str) -> str:
     try:
-        if not path.is_file():
-            raise ConfigurationError(f"{where}: there is no file {path}", hint="make it, readable by you alone")
+        if not os.path.isfile(path):
+            raise ConfigurationError(f"{where}: there is no file {shown(path)}", hint="make it, readable by you alone")
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(
-            f"{where}: the file {path} can't be read: {error.strerror}", hint="check its permissions"
+            f"{where}: the file {shown(path)} can't be read: {error.strerror}", hint="check its permissions"
         ) from None
     if len(data) > MOST_BYTES:
         raise ConfigurationError(
-            f"{where}: the file {path} is larger than {MOST_BYTES} bytes", hint="is it the right one?"
+            f"{where}: the file {shown(path)} is larger than {MOST_BYTES} bytes", hint="is it the right one?"
         )
     value = data.decode("utf-8", "surrogateescape").rstrip("\r\n")
     if not value:
-        raise ConfigurationError(f"{where}: the file {path} is empty", hint="write the secret into it")
+        raise ConfigurationError(f"{where}: the file {shown(path)} is empty", hint="write the secret into it")
     return value

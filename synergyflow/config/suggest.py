@@ -9,7 +9,7 @@ from collections.abc import Iterable
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known name that `word` was probably meant to be, None if none is near."""
     by_folded = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(word.casefold(), list(by_folded), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word.casefold(), list(by_folded), n=1, cutoff=0.65)
     return by_folded[found[0]] if found else None
 
 

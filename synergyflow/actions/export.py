@@ -1,7 +1,7 @@
 """A table or query of a SQL database as a CSV file on the cluster's filesystem.
 
-Rows are streamed: whatever the size of the table, no more than a chunk of it is in memory. The file appears whole or not at
-all. SQLAlchemy is loaded only when an export runs; messages never have the database's password.
+Rows are streamed: whatever the size of the table, no more than a chunk of it is in memory. The file appears whole or
+not at all. SQLAlchemy is loaded only when an export runs; messages never have the database's password.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class ExportAction(Action):
 
     Args:
         table_name: a table or view, with its schema if need be (`schema.table`).
-        query: SQL; `:timeperiod`, `:start_timeperiod`, `:end_timeperiod`, `:flow_name` and parameters of the flow may be used.
+        query: SQL, which may use `:timeperiod`, `:start_timeperiod`, `:end_timeperiod`, `:flow_name` and, each by its
+            name, parameters of the flow.
         database_url: of SQLAlchemy; the context's setting `export_database_url` unless given.
         database_secret: name of the context's secret that holds the URL instead.
         path: of the file; `<timeperiod>/<table>.csv` unless given. `{timeperiod}` and its kin are filled in.
@@ -225,6 +226,6 @@ class ExportAction(Action):
     def _write_rows(self, stream: BinaryIO, rows: Sequence[Sequence[str]]) -> int:
         text = io.StringIO()
         csv.writer(text, delimiter=self.delimiter, lineterminator="\n").writerows(rows)
-        data = text.getvalue().encode("utf-8", "surrogateescape")
+        data = text.getvalue().encode()
         stream.write(data)
         return len(data)

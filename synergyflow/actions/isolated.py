@@ -1,7 +1,7 @@
 """The child process of an isolated `PythonAction`: `python -m synergyflow.actions.isolated PAYLOAD_FILE`.
 
-It unpickles the call, makes it and ends with an exit code: 0 done, 99 nothing to do, 1 an exception (its traceback is on
-stderr). What is printed or logged goes to stdout line by line. It imports nothing that the call does not need.
+It unpickles the call, makes it and ends with an exit code: 0 done, 99 nothing to do, 1 an exception (its traceback is
+on stderr). What is printed or logged goes to stdout line by line. It imports nothing that the call does not need.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A Python callable as an action: called in the thread of its step, or as a job in a child process.
 
-What the function asks for by name and was not given is supplied. A child process is the only place where Python code can
-be ended from outside, so that is where steps with a time-out call theirs.
+What the function asks for by name and was not given is supplied. A child process is the only place where Python code
+can be ended from outside, so that is where steps with a time-out call theirs.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ SUPPLIED = (
 class PythonAction(Action):
     """Calls `function(*args, **kwargs)`.
 
-    A parameter of the function that bears a name of `SUPPLIED` and is not given is supplied. With `isolated=True` the call
-    runs in a child process; its function and arguments must be such that they can be pickled.
+    A parameter of the function that bears a name of `SUPPLIED` and is not given is supplied. With `isolated=True` the
+    call runs in a child process; its function and arguments must be such that they can be pickled.
 
     Raises:
         DefinitionError: it can't be called that way, or asks for the cluster in a child process.
@@ -110,7 +110,7 @@ class PythonAction(Action):
 
     def _pickled(self, call: tuple[Any, ...]) -> bytes:
         """The call as bytes, with code that the child can't import taken along whole."""
-        import cloudpickle
+        import cloudpickle  # type: ignore[import-untyped]
 
         for module in [*private_modules(), *_unimportable(self.function)]:
             cloudpickle.register_pickle_by_value(module)

@@ -33,8 +33,10 @@ def job_environment(action: Action) -> dict[str, str]:
 
 
 def expanded(text: str, action: Action) -> str:
-    """`text` with `{timeperiod}`, `{start_timeperiod}`, `{end_timeperiod}`, `{flow_name}` and `{parameters[name]}` filled
-    in for the running action; every other brace stays as it is.
+    """The text with what stands in braces filled in for the running action.
+
+    That is `{timeperiod}`, `{start_timeperiod}`, `{end_timeperiod}`, `{flow_name}` and `{parameters[name]}`; every
+    other brace stays as it is.
 
     Raises:
         ActionError: the flow has no such parameter, or it has no value.

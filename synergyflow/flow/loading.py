@@ -117,16 +117,23 @@ def _module_of(target: Target, files: frozenset[str]) -> ModuleType | None:
 
 
 def _run(module: ModuleType, target: Target, found: list[object]) -> None:
-    """Run the body of a file's module, then its `register_flows` if that asks for nothing."""
-    if target.file is not None:
-        sys.modules[module.__name__] = module
-        try:
-            assert module.__spec__ is not None
-            assert module.__spec__.loader is not None
-            module.__spec__.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[module.__name__]
-            raise
+    """Run the body of a file's module, then `register_flows`; a module that fails is forgotten."""
+    if target.file is None:
+        _register(module, found)
+        return
+    assert module.__spec__ is not None
+    assert module.__spec__.loader is not None
+    sys.modules[module.__name__] = module
+    try:
+        module.__spec__.loader.exec_module(module)
+        _register(module, found)
+    except BaseException:
+        del sys.modules[module.__name__]
+        raise
+
+
+def _register(module: ModuleType, found: list[object]) -> None:
+    """Call the module's `register_flows`, once in its life, if it asks for nothing."""
     register = getattr(module, "register_flows", None)
     if callable(register) and module not in _asked and _takes_nothing(register):
         _asked.add(module)

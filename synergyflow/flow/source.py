@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,8 @@ from types import FrameType
 
 from synergyflow.flow.collecting import current_collector
 
-_HERE = str(Path(__file__).parent)
+_HERE = f"{Path(__file__).parent}{os.sep}"
+_BETWEEN = (_HERE, contextlib.__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Source:
 def calling_source() -> Source:
     """The nearest caller outside of this package."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+    while frame is not None and frame.f_code.co_filename.startswith(_BETWEEN):
         frame = frame.f_back
     if frame is None:
         return Source("<unknown>", 0, "<unknown>")

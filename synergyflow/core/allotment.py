@@ -9,6 +9,8 @@ from synergyflow.core.modes import Mode
 from synergyflow.core.plan import Capacity, PlannedCluster, ProfileCapacity
 from synergyflow.errors import PlanRefused
 
+_EXACT_UP_TO = 200
+
 
 def allot(mode: Mode, capacity: Capacity, to_run: Sequence[StepSpec], graph: Graph) -> tuple[PlannedCluster, ...]:
     """The clusters for these steps, as the table of the four modes says; none if there is nothing to run.
@@ -35,20 +37,39 @@ def _count(mode: Mode, nominal: int, to_run: Sequence[StepSpec], graph: Graph) -
         case Mode.RUN:
             return nominal
         case Mode.RECOVER:
-            return min(nominal, _width_bound(to_run, graph))
+            return min(nominal, _most_at_once(to_run, graph))
         case Mode.RUN_ONE:
             return 1
         case Mode.RUN_FROM:
             return max(1, len(to_run) * nominal // len(graph))
 
 
-def _width_bound(to_run: Sequence[StepSpec], graph: Graph) -> int:
-    """At least as many as these steps can ever be at work at once; exactly 1 for a chain, also through kept steps."""
+def _most_at_once(to_run: Sequence[StepSpec], graph: Graph) -> int:
+    """How many of these steps can be at work at once; for very many of them, unless they are a chain, just a bound."""
     wanted = {spec.name for spec in to_run}
     depth: dict[str, int] = {}
     for name, spec in graph.specs.items():
         depth[name] = (name in wanted) + max((depth[parent] for parent in spec.parents), default=0)
-    return 1 if len({depth[name] for name in wanted}) == len(wanted) else len(wanted)
+    if len({depth[name] for name in wanted}) == len(wanted):
+        return 1
+    return _fewest_chains([spec.name for spec in to_run], graph) if len(wanted) <= _EXACT_UP_TO else len(wanted)
+
+
+def _fewest_chains(names: Sequence[str], graph: Graph) -> int:
+    """Chains needed to cover the steps; as many, no more, are independent of each other (Dilworth's theorem)."""
+    earlier = {name: graph.ancestors(name) for name in names}
+    next_of: dict[str, str] = {}
+
+    def follow(name: str, tried: set[str]) -> bool:
+        for other in names:
+            if other in earlier[name] and other not in tried:
+                tried.add(other)
+                if other not in next_of or follow(next_of[other], tried):
+                    next_of[other] = name
+                    return True
+        return False
+
+    return len(names) - sum(follow(name, set()) for name in names)
 
 
 def _serving(spec: StepSpec, capacity: Capacity) -> list[str]:

@@ -35,7 +35,10 @@ def batches(events: Sequence[Event], lease: Lease) -> list[Batch]:
     made: list[Batch] = []
     latest: dict[Write, int] = {}
     touched: dict[str, int] = {}
+    ends = {(event.step, event.attempt) for event in events if isinstance(event, facts.StepEnded)}
     for event in events:
+        if isinstance(event, facts.ActionCompleted) and (event.step, event.attempt) in ends:
+            continue  # the end counts the actions itself
         changes = _CHANGES.get(type(event))
         if changes is None:
             continue

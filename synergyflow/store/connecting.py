@@ -72,7 +72,7 @@ def open_engine(url: URL, *, create: bool = False) -> Engine:
     options: dict[str, Any] = {"json_serializer": to_json}
     path = file_of(url)
     if path is not None:
-        options["creator"] = lambda: _connect(path, create=create)
+        options |= {"creator": lambda: _connect(path, create=create), "paramstyle": "named"}
     else:
         options["pool_pre_ping"] = True
     if url.get_backend_name() == "postgresql":

@@ -17,7 +17,7 @@ _FLOW = select(flow).where(
 )
 _STEPS = select(step).where(step.c.flow_id == bindparam("of_flow")).order_by(step.c.id)
 _LAST_ATTEMPTS = (
-    select(attempt.c.step_name, func.max(attempt.c.number))
+    select(attempt.c.step_name, func.max(attempt.c.number).label("number"))
     .where(attempt.c.flow_id == bindparam("of_flow"))
     .group_by(attempt.c.step_name)
 )
@@ -64,7 +64,7 @@ def run_record(connection: Connection, row: Row[Any], *, owner_is_alive: bool) -
         owner=owner_of(row),
         owner_is_alive=owner_is_alive,
         steps={found.step_name: step_record(found) for found in connection.execute(_STEPS, key)},
-        last_attempts=dict(connection.execute(_LAST_ATTEMPTS, key).tuples().all()),
+        last_attempts={found.step_name: found.number for found in connection.execute(_LAST_ATTEMPTS, key)},
         open_jobs=tuple(job_record(found) for found in connection.execute(_OPEN_JOBS, key)),
         clusters={found.name: cluster_record(found) for found in clusters},
         last_execution=execution_record(last) if last is not None else None,

@@ -15,7 +15,7 @@ from synergyflow.core.events import Event, RunBegan
 from synergyflow.core.plan import Plan
 from synergyflow.core.records import Owner, RunRecord
 from synergyflow.errors import LeaseLost
-from synergyflow.store import journal, ownership
+from synergyflow.store import ownership
 from synergyflow.store.base import Lease, Store
 from synergyflow.store.beginning import Beginning, begin
 from synergyflow.store.changes import batches
@@ -23,19 +23,16 @@ from synergyflow.store.column_types import UtcDateTime
 from synergyflow.store.connecting import is_missing, open_engine, parsed, reading, writing
 from synergyflow.store.event_rows import event_row
 from synergyflow.store.faults import missing_database
+from synergyflow.store.journal import Journal
 from synergyflow.store.revisions import require_current
 from synergyflow.store.run_records import flow_row, owner_of, run_record
 from synergyflow.store.schema import flow, installation
 
 LEASE_SECONDS = 60
 
-_held = (flow.c.id == bindparam("of_flow")) & (flow.c.epoch == bindparam("of_epoch")) & flow.c.owner_host.is_not(None)
-_FENCE = (
-    update(flow)
-    .where(_held & (flow.c.revision == bindparam("new_revision") - 1))
-    .values(revision=bindparam("new_revision"))
+_RENEW = update(flow).where(
+    (flow.c.id == bindparam("of_flow")) & (flow.c.epoch == bindparam("of_epoch")) & flow.c.owner_host.is_not(None)
 )
-_RENEW = update(flow).where(_held)
 _WRITTEN = select(flow).where(flow.c.id == bindparam("of_flow"))
 _SERVER_CLOCK = select(func.clock_timestamp(type_=UtcDateTime))
 
@@ -56,6 +53,7 @@ class SqlStore(Store):
     ) -> None:
         self._url = parsed(url)
         self._engine: Engine = open_engine(self._url)
+        self._journal = Journal(self._engine.dialect)
         self._now = now
         self._is_alive = is_alive
         self._installation: str | None = None
@@ -97,7 +95,7 @@ class SqlStore(Store):
                 holds=lambda row: self._holds(connection, row),
             )
             lease, told = begin(connection, asked)
-            journal.append(connection, told)
+            self._journal.append(connection, told)
             return lease
 
     def commit(self, lease: Lease, revision: int, events: Sequence[Event]) -> None:
@@ -106,13 +104,12 @@ class SqlStore(Store):
         rows = [
             event_row(event, lease.flow_id, lease.execution_id) for event in events if not isinstance(event, RunBegan)
         ]
-        fence = {"of_flow": lease.flow_id, "of_epoch": lease.epoch, "new_revision": revision}
         with writing(self._engine) as connection:
-            if connection.execute(_FENCE, fence).rowcount == 0:
+            if self._journal.move_on(connection, flow_id=lease.flow_id, epoch=lease.epoch, revision=revision):
+                self._journal.apply(connection, changed)
+                self._journal.append(connection, rows)
+            else:
                 _refuse_unless_written(connection, lease, revision)
-                return
-            journal.apply(connection, changed)
-            journal.append(connection, rows)
 
     def renew(self, lease: Lease) -> None:
         """See `Store`."""

@@ -7,13 +7,15 @@ has ended.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, insert, update
+from sqlalchemy import ColumnElement, bindparam, case, insert, or_, update
 from sqlalchemy.sql.dml import UpdateBase
 
 from synergyflow.core.jobs import JobState
+from synergyflow.core.modes import Mode
 from synergyflow.core.states import GROUP_MOVES, STEP_MOVES, Group, GroupState, StepState
 from synergyflow.store.schema import attempt, cluster, execution, flow, job, step
 
@@ -43,6 +45,11 @@ def _moving_to(new: StepState) -> list[str]:
     return [old.value for old, allowed in STEP_MOVES.items() if new in allowed]
 
 
+def _among(column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+    """Whether the column has one of the values, as SQL of a fixed form."""
+    return or_(*(column == value for value in values))
+
+
 _this_step = (step.c.flow_id == bindparam("of_flow")) & (step.c.step_name == bindparam("of_step"))
 _in_attempt = _this_step & (step.c.attempt == bindparam("of_attempt")) & (step.c.state == StepState.IN_PROGRESS.value)
 _this_attempt = (
@@ -58,7 +65,7 @@ _PENDING = {column.name: GroupState.PENDING.value for column in _GROUPS.values()
 def _start(groups: dict[str, Any], does: str) -> Write:
     return Write(
         update(step)
-        .where(_this_step & step.c.state.in_(_moving_to(StepState.IN_PROGRESS)))
+        .where(_this_step & _among(step.c.state, _moving_to(StepState.IN_PROGRESS)))
         .values(
             state=StepState.IN_PROGRESS.value,
             attempt=bindparam("new_attempt"),
@@ -98,7 +105,7 @@ CONTINUE_ATTEMPT = Write(
 
 def _move_group(column: ColumnElement[str], new: GroupState) -> Write:
     before = [old.value for old, allowed in GROUP_MOVES.items() if new in allowed]
-    moved = update(step).where(_in_attempt & column.in_(before)).values({column: new.value})
+    moved = update(step).where(_in_attempt & _among(column, before)).values({column: new.value})
     return Write(moved, "move group of step")
 
 
@@ -155,7 +162,7 @@ SCHEDULE_RETRY = Write(
 _this_job = (
     (job.c.token == bindparam("of_token"))
     & (job.c.flow_id == bindparam("of_flow"))
-    & job.c.state.not_in([state.value for state in JobState if state.is_final])
+    & ~_among(job.c.state, [state.value for state in JobState if state.is_final])
 )
 INTEND_JOB = Write(insert(job), "intend job")
 SUBMIT_JOB = Write(
@@ -224,7 +231,10 @@ END_FLOW = Write(
         & flow.c.id.in_(
             execution.select()
             .with_only_columns(execution.c.flow_id)
-            .where((execution.c.id == bindparam("of_execution")) & execution.c.mode.in_(("run", "recover")))
+            .where(
+                (execution.c.id == bindparam("of_execution"))
+                & _among(execution.c.mode, [mode.value for mode in Mode if mode.is_managed])
+            )
         )
     )
     .values(state=bindparam("new_state"), finished_at=bindparam("new_finished_at"), error=bindparam("new_error")),

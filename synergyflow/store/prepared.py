@@ -1,0 +1,67 @@
+"""Statements of the journal as SQL text, made once for each database and then executed as they are.
+
+A commit is on the way of every step, so it does not pay for building and compiling. What the types of columns would do
+to a value is done here by the type of the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Dialect
+from sqlalchemy.sql.dml import Insert, UpdateBase
+
+from synergyflow.store.column_types import storable, to_json
+
+
+class Prepared:
+    """Executes statements with explicit parameters. Safe to be used from several threads."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._moment: Callable[[datetime], Any] = _aware if dialect.name == "postgresql" else _text_in_utc
+        self._known: dict[UpdateBase, tuple[str, dict[str, Any]]] = {}
+
+    def execute(
+        self, connection: Connection, statement: UpdateBase, rows: Sequence[Mapping[str, Any]]
+    ) -> CursorResult[Any]:
+        """Execute the statement once with each row of parameters; all rows of one statement have the same names."""
+        known = self._known.get(statement)
+        if known is None:
+            known = self._known[statement] = self._compiled(statement, rows[0])
+        sql, constants = known
+        values = [{**constants, **{name: self._value(value) for name, value in row.items()}} for row in rows]
+        return connection.exec_driver_sql(sql, values if len(values) > 1 else values[0])
+
+    def _compiled(self, statement: UpdateBase, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The SQL text, and the values that are part of the statement itself."""
+        compiled = statement.compile(
+            dialect=self._dialect,
+            column_keys=list(row) if isinstance(statement, Insert) else None,
+        )
+        constants = {name: self._value(value) for name, value in compiled.params.items() if name not in row}
+        return str(compiled), constants
+
+    def _value(self, value: Any) -> Any:
+        """As the driver takes it."""
+        if isinstance(value, str):
+            return value if value.isascii() and "\0" not in value else storable(value)
+        if isinstance(value, datetime):
+            return self._moment(value)
+        if isinstance(value, Mapping):
+            return to_json(value)
+        return value
+
+
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError(f"a moment without time zone: {value.isoformat()}")
+    return value
+
+
+def _text_in_utc(value: datetime) -> str:
+    """As SQLAlchemy writes moments into SQLite."""
+    moment = _aware(value).astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat(sep=" ", timespec="microseconds")

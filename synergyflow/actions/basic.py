@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 
 from synergyflow.errors import ActionError, DefinitionError
@@ -47,7 +46,7 @@ class SleepAction(Action):
     ) -> None:
         super().__init__(action_name, log_tag, skip)
         number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-        if not number or math.isnan(seconds) or not 0 <= seconds <= threading.TIMEOUT_MAX:
+        if not number or not 0 <= seconds <= threading.TIMEOUT_MAX:
             raise DefinitionError(f"seconds is a number of at least 0, not {seconds!r}")
         self.seconds = seconds
 

@@ -10,34 +10,12 @@ import logging
 import pickle
 import sys
 import traceback
-from dataclasses import dataclass
 from typing import TextIO, cast
 
+from synergyflow.actions.payload import NOTHING_TO_DO, Payload
 from synergyflow.errors import NothingToDo
 
-NOTHING_TO_DO = 99
 LOGGER_NAME = "synergyflow.step"
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """A pickled call `(function, args, kwargs, supplied)`, and what it takes to unpickle it.
-
-    `logger` says that the function asks for one, which the child makes.
-    """
-
-    sys_path: tuple[str, ...]
-    call: bytes
-    logger: bool = False
-
-    def pack(self) -> bytes:
-        """As bytes that any process of the same installation can read."""
-        return pickle.dumps((self.sys_path, self.call, self.logger))
-
-    @classmethod
-    def unpack(cls, data: bytes) -> Payload:
-        """What `pack` packed."""
-        return cls(*pickle.loads(data))
 
 
 def perform(payload: Payload) -> int:

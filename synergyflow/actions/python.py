@@ -13,7 +13,7 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
-from synergyflow.actions.isolated import NOTHING_TO_DO, Payload
+from synergyflow.actions.payload import NOTHING_TO_DO, Payload
 from synergyflow.actions.surroundings import job_environment
 from synergyflow.core.jobs import PythonJob
 from synergyflow.errors import DefinitionError

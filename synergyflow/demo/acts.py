@@ -1,10 +1,13 @@
-"""What each act of the story came to, read off the result of the engine; the story is told from these values alone."""
+"""What each act of the story came to, read off what the engine answers and tells; nothing is decided here."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from synergyflow.core.events import Event, StepStarted
 from synergyflow.core.modes import Mode
+from synergyflow.core.plan import Plan
 from synergyflow.core.states import FlowState
 from synergyflow.engine.result import RunResult
 
@@ -45,3 +48,17 @@ def act_of(result: RunResult, *, fails_at: tuple[str, ...] = ()) -> Act:
         expected=result.failed == fails_at and result.succeeded is not bool(fails_at),
         duration=result.duration,
     )
+
+
+class Whereabouts:
+    """Notes on which cluster each step was run (an observer of the engine)."""
+
+    def __init__(self) -> None:
+        self.cluster_of: dict[str, str] = {}
+
+    def begin(self, plan: Plan) -> None:
+        """No step is anywhere yet."""
+
+    def on(self, events: Sequence[Event]) -> None:
+        """Note where steps start."""
+        self.cluster_of.update((event.step, event.cluster) for event in events if isinstance(event, StepStarted))

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from synergyflow import ExecutionContext, ExecutionEngine, Mode
 from synergyflow.demo import telling
-from synergyflow.demo.acts import Act, act_of
+from synergyflow.demo.acts import Act, Whereabouts, act_of
 from synergyflow.demo.project import Project, deliver, prepare
 from synergyflow.errors import EXIT_FAILED, EXIT_OK
 
@@ -85,7 +85,7 @@ def tell(directory: Path, console: Console) -> int:
     """
     with console.status("preparing the project folder"):
         project = prepare(directory, late=[SECOND])
-    console.print(telling.opening(str(directory)))
+    console.print(telling.opening(_shown(directory)))
     acts: list[Act] = []
     for number, scene in enumerate(SCENES, start=1):
         console.print(telling.heading(number, scene.title))
@@ -101,17 +101,18 @@ def _play(scene: Scene, project: Project, console: Console) -> Act:
     """Carry one scene out: the plan that is shown is the one that is executed."""
     console.print(telling.paragraph(scene.told))
     if scene.delivers:
-        console.print(telling.places([("arrived", str(deliver(project, scene.day)))]), soft_wrap=True)
+        console.print(telling.places([("arrived", _shown(deliver(project, scene.day)))]), soft_wrap=True)
     step = () if scene.step is None else ("--step", scene.step)
     line = _of_run(project, scene.mode.value.replace("_", "-"), scene.day, *step)
     console.print(telling.command(line), soft_wrap=True)
-    context, engine = _context(project, scene.day), ExecutionEngine(FLOW)
+    where = Whereabouts()
+    context, engine = _context(project, scene.day), ExecutionEngine(FLOW, observers=[where])
     plan = engine.plan(context, scene.mode, scene.step)
     if scene.shows_plan:
         console.print(telling.plan_table(plan))
     with console.status(f"{scene.mode.value} {context.timeperiod}"):
         result = engine.execute(context, plan)
-    console.print(telling.result_table(result))
+    console.print(telling.result_table(result, where.cluster_of))
     return act_of(result, fails_at=scene.fails_at)
 
 
@@ -120,10 +121,10 @@ def _close(project: Project, acts: list[Act], console: Console) -> None:
     context = _context(project, SECOND)
     reports = [path for day in (FIRST, SECOND) if (path := project.report(_timeperiod(day))).exists()]
     found = [
-        *(("report", str(path)) for path in reports),
-        ("logs", str(context.log_directory / FLOW)),
-        ("state", context.database_url),
-        ("flow", str(project.flow)),
+        *(("report", _shown(path)) for path in reports),
+        ("logs", _shown(context.log_directory / FLOW)),
+        ("state", _shown(Path(context.database_url.removeprefix("sqlite:///")))),
+        ("flow", _shown(project.flow)),
     ]
     next_steps = [
         ("how the second day stands", _of_run(project, "status", SECOND)),
@@ -152,4 +153,10 @@ def _of_run(project: Project, verb: str, day: date, *options: str) -> str:
 
 def _command(project: Project, verb: str, *options: str) -> str:
     """A command line for this project."""
-    return shlex.join(["engine", verb, *options, "--context", str(project.context)])
+    return shlex.join(["engine", verb, *options, "--context", _shown(project.context)])
+
+
+def _shown(path: Path) -> str:
+    """The path as somebody would type it here."""
+    path, here = path.absolute(), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

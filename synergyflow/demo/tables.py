@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from synergyflow import Filesystem
 from synergyflow.demo.computation import Tally, WeatherTally
@@ -36,10 +36,11 @@ def write_table(
 def read_tallies(filesystem: Filesystem, path: str, kind: type[Values]) -> list[Values]:
     """The rows of a table as values of that dataclass, all of whose fields are texts or whole numbers."""
     numbers = {field.name for field in fields(kind) if field.type in (int, "int")}
-    return [
-        kind(**{name: int(text) if name in numbers else text for name, text in row.items()})
-        for row in read_table(filesystem, path)
-    ]
+
+    def values(row: Row) -> dict[str, Any]:
+        return {name: int(text) if name in numbers else text for name, text in row.items()}
+
+    return [kind(**values(row)) for row in read_table(filesystem, path)]
 
 
 def write_tallies(filesystem: Filesystem, path: str, kind: type[Values], tallies: Iterable[Values]) -> None:

@@ -5,7 +5,7 @@ Names and texts of flows are never read as markup.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -65,11 +65,16 @@ def plan_table(plan: Plan) -> RenderableType:
     return Group(Padding(Text(told, "bold"), (0, 0, 0, 2)), _indented(table))
 
 
-def result_table(result: RunResult) -> RenderableType:
-    """What became of each step."""
+def result_table(result: RunResult, cluster_of: Mapping[str, str]) -> RenderableType:
+    """What became of each step, and where it was run."""
     table = _table("step", "state", "this time", "")
     for step in result.steps.values():
-        table.add_row(Text(step.name), state(step.state), _part_played(step), Text(step.error or "", "red"))
+        table.add_row(
+            Text(step.name),
+            state(step.state),
+            _part_played(step, cluster_of.get(step.name)),
+            Text(step.error or "", "red"),
+        )
     sign, style = _STYLES.get(result.state, ("", ""))
     told = Text.assemble((f"{sign} {result.state.value}", style), f" after {result.duration:.1f} s")
     return Group(_indented(table), Padding(told, (0, 0, 0, 2)))
@@ -108,9 +113,9 @@ def state(of: StepState | FlowState) -> Text:
     return Text(f"{sign} {of.value}", style)
 
 
-def _part_played(step: StepResult) -> Text:
+def _part_played(step: StepResult, cluster: str | None) -> Text:
     if step.executed:
-        return Text(f"run, attempt {step.attempt}")
+        return Text(f"attempt {step.attempt} on {cluster}")
     return Text("not run again" if step.state.is_success else "not started", "dim")
 
 

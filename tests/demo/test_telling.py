@@ -74,9 +74,9 @@ def test_an_act_that_fails_elsewhere_or_not_at_all_is_not_as_expected() -> None:
 
 
 def test_result_shows_each_step_with_its_error_as_it_is_written() -> None:
-    text = shown(telling.result_table(FAILED))
+    text = shown(telling.result_table(FAILED, {"feed": "local-2"}))
     assert "[red]no such file[/red]" in text
-    for line in ("ingest", "✘ invalid", "run, attempt 2", "not run again", "not started", "1.3 s"):
+    for line in ("ingest", "✘ invalid", "attempt 2 on local-2", "not run again", "not started", "1.3 s"):
         assert line in text
 
 
@@ -88,9 +88,20 @@ def test_plan_shows_each_step_with_its_reason_and_the_clusters() -> None:
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
-def test_paths_and_commands_are_never_cut(width: int) -> None:
+def test_paths_and_commands_stay_on_one_line_whatever_the_width(width: int) -> None:
     path = "/a/rather/long/folder/in/which/somebody/keeps/the/demonstration/data/flight_delays/report.html"
-    assert path in shown(telling.places([("report", path)]), width).replace("\n", "").replace(" ", "")
+    out = StringIO()
+    console = Console(file=out, width=width)
+    console.print(telling.places([("report", path)]), soft_wrap=True)
+    console.print(telling.commands([("how it stands", f"engine status --context {path}")]), soft_wrap=True)
+    console.print(telling.command(f"engine run --context {path}"), soft_wrap=True)
+    lines = [line.strip() for line in out.getvalue().splitlines() if line.strip()]
+    assert lines == [
+        f"report  {path}",
+        "# how it stands",
+        f"engine status --context {path}",
+        f"$ engine run --context {path}",
+    ]
 
 
 def test_summary_counts_the_steps_of_each_act() -> None:

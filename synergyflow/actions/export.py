@@ -210,7 +210,7 @@ class ExportAction(Action):
     ) -> tuple[int, int]:
         """Write header and rows; how many rows and bytes that were."""
         rows, size = 0, self._write_rows(stream, [list(result.keys())] if self.header else [])
-        for chunk in result.partitions():
+        for chunk in result.partitions(self.chunk_size):
             if self.stopping.is_set():
                 raise ActionError(f"the export of {self._what()} was stopped after {rows} rows")
             size += self._write_rows(stream, [self._texts(row, readings) for row in chunk])

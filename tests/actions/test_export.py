@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 import tracemalloc
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -203,3 +204,46 @@ def test_a_wrong_export_is_refused_when_it_is_written(keywords: Any) -> None:
 def test_neither_sqlalchemy_nor_cloudpickle_is_loaded_before_it_is_needed() -> None:
     code = "import sys, synergyflow.actions; print({'sqlalchemy', 'cloudpickle'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
+
+
+def test_a_table_of_postgresql_is_written_faithfully(bind: Any, cluster: Any, empty_postgresql_url: str) -> None:
+    url = empty_postgresql_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql('CREATE SCHEMA "Sales"')
+        connection.exec_driver_sql(
+            'CREATE TABLE "Sales".orders ("Price" NUMERIC, flag BOOLEAN, at TIMESTAMPTZ, day DATE, raw BYTEA,'
+            " doc JSONB, tags TEXT[], id UUID, rate DOUBLE PRECISION, note TEXT)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO \"Sales\".orders VALUES (123456789012345678901234567890.10, true, '2013-01-02 03:04:05Z',"
+            " '2013-01-02', '\\x00ff', '{\"a\": [1, null]}', ARRAY['x', NULL], '00000000-0000-0000-0000-000000000001',"
+            " 0.1, '50%%'), (NULL, false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"
+        )
+        connection.exec_driver_sql("SET timezone = 'UTC'")
+    engine.dispose()
+    action = ExportAction("Sales.orders", database_url=url, path="out.csv", null="NULL", chunk_size=1)
+    bind(action)
+    action.run(cluster)
+    rows = list(csv.reader((cluster.folder / "bucket/out.csv").open(newline="")))
+    assert rows[0][:2] == ["Price", "flag"]
+    assert rows[1][:2] == ["123456789012345678901234567890.10", "true"]
+    assert datetime.fromisoformat(rows[1][2]) == datetime(2013, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert rows[1][3:7] == ["2013-01-02", "00ff", '{"a": [1, null]}', '["x", null]']
+    assert rows[1][7:] == ["00000000-0000-0000-0000-000000000001", "0.1", "50%"]
+    assert rows[2] == ["NULL", "false", *["NULL"] * 8]
+
+
+def test_rows_of_postgresql_are_streamed(bind: Any, cluster: Any, empty_postgresql_url: str) -> None:
+    url = empty_postgresql_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    query = "SELECT n, repeat('x', 200) AS wide, '50%' LIKE '5%' AS like FROM generate_series(1, 60000) AS n"
+    action = ExportAction(query=query, database_url=url, path="big.csv", chunk_size=500)
+    bind(action)
+    tracemalloc.start()
+    action.run(cluster)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    lines = (cluster.folder / "bucket/big.csv").read_text().splitlines()
+    assert len(lines) == 60001
+    assert lines[-1] == f"60000,{'x' * 200},true"
+    assert peak < 6_000_000

@@ -66,24 +66,19 @@ def plan_table(plan: Plan) -> RenderableType:
 
 
 def result_table(result: RunResult, cluster_of: Mapping[str, str]) -> RenderableType:
-    """What became of each step, and where it was run."""
-    table = _table("step", "state", "this time", "")
+    """What became of each step, where it was run, and why it failed."""
+    table = _table("step", "state", "this time")
     for step in result.steps.values():
-        table.add_row(
-            Text(step.name),
-            state(step.state),
-            _part_played(step, cluster_of.get(step.name)),
-            Text(step.error or "", "red"),
-        )
-    sign, style = _STYLES.get(result.state, ("", ""))
-    told = Text.assemble((f"{sign} {result.state.value}", style), f" after {result.duration:.1f} s")
-    return Group(_indented(table), Padding(told, (0, 0, 0, 2)))
+        table.add_row(Text(step.name), state(step.state), _part_played(step, cluster_of.get(step.name)))
+    errors = [Text(f"✘ {name}: {result.steps[name].error}", "red") for name in result.failed]
+    told = Text.assemble(state(result.state), f" after {result.duration:.1f} s")
+    return Group(_indented(table), *(Padding(line, (0, 0, 0, 2)) for line in [*errors, told]))
 
 
 def summary(acts: Sequence[Act]) -> RenderableType:
-    """All acts, with how much each of them ran and how much it did not run again."""
+    """All acts: how many steps each of them ran, kept without running them again, and could not start."""
     table = _table("execution", "timeperiod", "outcome")
-    for title in ("run", "not run again", "not started", "seconds"):
+    for title in ("run", "kept", "not started", "seconds"):
         table.add_column(title, justify="right", header_style="dim")
     for act in acts:
         table.add_row(
@@ -110,7 +105,7 @@ def commands(rows: Sequence[tuple[str, str]]) -> Text:
 def state(of: StepState | FlowState) -> Text:
     """A state by shape, word and colour."""
     sign, style = _STYLES.get(of, ("", ""))
-    return Text(f"{sign} {of.value}", style)
+    return Text(f"{sign} {of.value}", style, no_wrap=True)
 
 
 def _part_played(step: StepResult, cluster: str | None) -> Text:

@@ -5,7 +5,6 @@ Adapters of other packages come by the entry points `synergyflow.clusters` and `
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -15,14 +14,14 @@ from typing import TYPE_CHECKING
 from synergyflow.clusters.base import Cluster
 from synergyflow.config.context import ExecutionContext
 from synergyflow.config.environment import Environment
-from synergyflow.config.loading import nearest
 from synergyflow.config.profile import Profile
+from synergyflow.config.suggest import did_you_mean
 from synergyflow.core.plan import Capacity, ProfileCapacity
 from synergyflow.errors import ClusterLaunchError, ConfigurationError
 
 if TYPE_CHECKING:
     from synergyflow.engine.engine import Engine
-    from synergyflow.engine.ports import Observer
+    from synergyflow.engine.ports import ClusterMaker, Observer
     from synergyflow.flow.flow_graph import FlowGraph
     from synergyflow.flow.registry import Catalogue
     from synergyflow.observers.log_book import LogBook
@@ -83,7 +82,7 @@ def make_cluster(name: str, profile: Profile, site: Site) -> Cluster:
         return made
     raise ConfigurationError(
         f"profile {profile.name!r} has the type {profile.type!r}, which is not known here",
-        hint=nearest(profile.type, cluster_types()),
+        hint=did_you_mean(profile.type, cluster_types(), what="known types"),
     )
 
 
@@ -196,7 +195,7 @@ def open_store(context: ExecutionContext) -> Store:
     return SqlStore(context.database_url)
 
 
-def open_log_book(context: ExecutionContext, logger: logging.Logger | None = None) -> LogBook:
+def open_log_book(context: ExecutionContext) -> LogBook:
     """The log folder of a context."""
     from synergyflow.observers.log_book import LogBook
 
@@ -229,6 +228,7 @@ def make_engine(
     from synergyflow.store.upgrade import prepare
 
     site = site_of(context)
+    maker: ClusterMaker
     if clusters is not None:
         given = GivenClusters(clusters, site)
         maker, capacity = given, given.capacity()

@@ -30,8 +30,8 @@ class ExecutionEngine:
         clusters: what to run on; by default the pool of the context.
         logger: also told what happens, beside the log files.
 
-    Every mode returns a `RunResult` and raises only for what could not start (`SynergyFlowError`): a flow that ran and failed is
-    a result with the state `invalid`.
+    Every mode returns a `RunResult` and raises only for what could not start (`SynergyFlowError`): a flow that ran and
+    failed is a result with the state `invalid`.
     """
 
     def __init__(

@@ -128,6 +128,7 @@ class Cluster(JobRunner):
         job_kinds: what it can run; anything else is refused before it is launched.
         slots: steps at a time.
         poll_bounds: how often it may be looked at.
+        labels: names, beside its profile's, by which a step may ask for it.
         keep_alive, keep_failed: not to be terminated at all; not after a step failed on it.
     """
 
@@ -137,6 +138,7 @@ class Cluster(JobRunner):
     job_kinds: frozenset[JobKind]
     slots: int
     poll_bounds: PollBounds
+    labels: frozenset[str] = frozenset()
     keep_alive: bool = False
     keep_failed: bool = False
 

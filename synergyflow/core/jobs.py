@@ -170,8 +170,11 @@ class JobIdentity:
 
 
 def digest_of(job: Job) -> str:
-    """Sixteen hexadecimal digits that change when what is asked of the cluster changes."""
-    fields = ((name, _canonical(value)) for name, value in sorted(asdict(job).items()))
+    """Sixteen hexadecimal digits that change when what is asked of the cluster changes.
+
+    A pickle is left out: its bytes differ from process to process, and its code is in the fingerprint of the step.
+    """
+    fields = ((name, _canonical(value)) for name, value in sorted(asdict(job).items()) if name != "payload")
     return hashlib.sha256(repr((job.kind.value, tuple(fields))).encode()).hexdigest()[:16]
 
 

@@ -130,7 +130,7 @@ class Driver:
             return
         events = [item.event for item in posted]
         commands = self._parts.progress.on(*events)
-        facts = [event for event in events if not isinstance(event, RetryDue | RunBegan)]
+        facts: list[Event] = [event for event in events if not isinstance(event, RetryDue | RunBegan)]
         facts.extend(fact for command in commands for fact in self._facts(command))
         self._leave = next((e for e in events if isinstance(e, StopRequested) and not e.cancel), self._leave)
         if self._leave is not None and not any(isinstance(command, FinishRun) for command in commands):

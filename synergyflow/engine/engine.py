@@ -112,6 +112,10 @@ class Engine:
         if self._driver is not None:
             self._driver.stop(reason, cancel=cancel)
 
+    def _lose(self) -> None:
+        if self._driver is not None:
+            self._driver.lose()
+
     # -- carrying out ---------------------------------------------------------------------------------------------
 
     def _carry_out(
@@ -127,7 +131,7 @@ class Engine:
         observers = Observers([tally, *self._parts.observers], logger)
         inbox = Inbox()
         agents = Agents(self._fleet_parts(inbox, lease, logger))
-        with Heartbeat(self._parts.store, lease, lambda: driver.lose(), logger):
+        with Heartbeat(self._parts.store, lease, self._lose, logger):
             open_jobs = record.open_jobs if record is not None else ()
             try:
                 revision = self._end_leftovers(made, open_jobs, lease, logger)

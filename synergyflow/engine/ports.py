@@ -18,7 +18,7 @@ class StepLog(Protocol):
         """Where the next line will stand, in the notation that the log reader understands."""
 
     def logger(self, action: str | None) -> logging.Logger:
-        """A logger whose lines bear the name `step`, or `step.<action>`."""
+        """A logger whose lines bear the name of the step, or `<step>.<action>`."""
 
     def output(self, action: str, chunk: bytes) -> None:
         """A piece of a job's output, of any size, in order."""

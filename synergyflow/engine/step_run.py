@@ -139,8 +139,8 @@ class StepRun:
             self._with.cluster.at(number, action.log_name)
             began.append(action)
             job = action.job()
-            if job is None and (action.isolated or self.step.timeout is not None):
-                job = action.isolated_job()
+            if job is None and self._is_isolated(action):
+                job = action.isolated_job(self._with.cluster)
             if job is None:
                 action.run(self._with.cluster)
             else:
@@ -156,6 +156,15 @@ class StepRun:
                 name=action.log_name,
             )
         )
+
+    def _is_isolated(self, action: Action) -> bool:
+        """Whether the action is to run in a child process, where its time-out can end it."""
+        if action.isolated or self.step.timeout is None:
+            return action.isolated
+        reason = action.why_not_isolated()
+        if reason is not None:
+            self._with.log.logger(action.log_name).warning("runs in the engine, where it can't be ended: %s", reason)
+        return reason is None
 
     def _run_job(self, job: Job) -> Generator[JobWait, Outcome, None]:
         outcome = yield lambda on_end: self._with.cluster.start(job, on_end)

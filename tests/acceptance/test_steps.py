@@ -239,8 +239,8 @@ def test_two_runs_of_one_flow_at_once_never_see_each_others_state(project):
         thread.join()
     assert set(results.values()) == {FlowState.PROCESSED}
     log = project.log(flow, "s")
-    assert "2013010100#1 step.meeting INFO mine is 2013010100" in log
-    assert "2013010200#1 step.meeting INFO mine is 2013010200" in log
+    assert "2013010100#1 s.meeting INFO mine is 2013010100" in log
+    assert "2013010200#1 s.meeting INFO mine is 2013010200" in log
 
 
 def test_steps_of_a_pool_of_two_clusters_really_work_at_the_same_time(project):

@@ -164,13 +164,13 @@ def _tally_table(first: str, rows: Sequence[tuple[Markup, Tally]]) -> Markup:
         )
         for name, one in rows
     ]
-    return _table((first, "Flights", "Not flown", "Minutes", "Late"), body)
+    return _table((first, "Flights", "Cancelled, diverted", "Minutes", "Late"), body)
 
 
 def _weather(day: Day) -> Markup:
     conditions = dict.fromkeys(one.condition for one in day.weather)
     tables = [_weather_table(name, [one for one in day.weather if one.condition == name]) for name in conditions]
-    told = "Departures by the weather at their airport in the hour in which they were to leave; late is late leaving."
+    told = "Departures by the weather at their airport in the hour in which they were to leave; minutes and late are of departures."
     return element("section", element("h2", "Weather"), element("p", told), *tables)
 
 
@@ -186,7 +186,7 @@ def _weather_table(condition: str, tallies: Sequence[WeatherTally]) -> Markup:
         for one in tallies
         if one.scheduled
     ]
-    return _table((condition.capitalize(), "Flights", "Not flown", "Minutes", "Late"), body)
+    return _table((condition.capitalize(), "Flights", "Cancelled, diverted", "Minutes", "Late"), body)
 
 
 def _table(head: Sequence[str], body: Sequence[tuple[str, str, str, str, Markup]]) -> Markup:

@@ -20,11 +20,13 @@ class Collector:
         root: the folder that shown paths are relative to.
         home: the file being loaded.
         registered: pairs put into the mapping `synergyflow.flow.flows`, in order.
+        made: every graph that was made, in order.
     """
 
     root: Path
     home: str
     registered: list[tuple[str, object]] = field(default_factory=list)
+    made: list[object] = field(default_factory=list)
 
 
 _collector: ContextVar[Collector | None] = ContextVar("synergyflow_collector", default=None)

@@ -57,6 +57,9 @@ class FlowGraph:
         self._parents: dict[str, tuple[str, ...]] = {}
         self._broken: set[str] = set()
         self._graph: Graph | None = None
+        collector = current_collector()
+        if collector is not None:
+            collector.made.append(self)
         with self._noting(None):
             check_name(flow_name, "flow")
             _check_options(on_failure, schedule)

@@ -26,10 +26,10 @@ from synergyflow.flow.collecting import Collector, collecting
 from synergyflow.flow.compatibility import flows
 from synergyflow.flow.fault import Fault
 from synergyflow.flow.flow_graph import FlowGraph
+from synergyflow.flow.import_path import make_importable
 from synergyflow.flow.private import PRIVATE_PREFIX
 from synergyflow.flow.source import shown
 
-_folders: list[str] = []
 _asked: weakref.WeakSet[ModuleType] = weakref.WeakSet()
 
 
@@ -56,11 +56,14 @@ def targets_of(entry: str, root: Path) -> list[Target]:
     Raises:
         DefinitionError: it is neither a file, a folder nor the name of a module.
     """
-    path = (root / entry).resolve() if entry else root
-    if entry and path.is_dir():
-        return [Target(file=file) for file in _files_below(path)]
-    if path.suffix == ".py" and path.is_file():
-        return [Target(file=path)]
+    try:
+        path = (root / entry).resolve()
+        if entry and path.is_dir():
+            return [Target(file=file) for file in _files_below(path)]
+        if path.suffix == ".py" and path.is_file():
+            return [Target(file=path)]
+    except (OSError, ValueError) as error:
+        raise DefinitionError(f"flows can't be looked for in {entry!r}: {error}") from None
     if entry and all(part.isidentifier() for part in entry.split(".")) and not entry.endswith(".py"):
         return [Target(module=entry)]
     raise DefinitionError(
@@ -69,9 +72,13 @@ def targets_of(entry: str, root: Path) -> list[Target]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         yield from (Path(parent, name) for name in sorted(files) if name.endswith(".py") and name[0] not in "._")
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def load(target: Target, root: Path, files: frozenset[str]) -> Loaded:
@@ -95,6 +102,7 @@ def load(target: Target, root: Path, files: frozenset[str]) -> Loaded:
     if module is not None and target.module is not None:
         collector.registered.extend(flows.put_by(target.module))
     found.extend(vars(module).values() if module is not None else ())
+    found.extend(collector.made if fault else ())
     graphs, misnamed = _gathered(found, collector)
     mine = tuple(graph for graph in graphs if graph.source.home == collector.home or graph.source.home not in files)
     return Loaded(mine, fault, misnamed)
@@ -108,7 +116,7 @@ def _module_of(target: Target, files: frozenset[str]) -> ModuleType | None:
         if spec is None:
             raise ModuleNotFoundError(f"No module named {target.module!r}", name=target.module)
         return None if spec.origin in files else importlib.import_module(target.module)
-    _make_importable(target.file.parent)
+    make_importable(target.file.parent)
     digest = hashlib.sha256(str(target.file).encode()).hexdigest()[:12]
     name = f"{PRIVATE_PREFIX}{digest}_{''.join(c if c.isalnum() else '_' for c in target.file.stem)}"
     found = importlib.util.spec_from_file_location(name, target.file, loader=_FreshLoader(name, str(target.file)))
@@ -148,36 +156,6 @@ class _FreshLoader(SourceFileLoader):
         return self.source_to_code(self.get_data(path), path)
 
 
-def make_importable(root: Path) -> None:
-    """Let modules of the project be imported by name."""
-    _make_importable(root)
-
-
-def _make_importable(folder: Path) -> None:
-    """Put the folder first among those of flows, and forget modules of another folder that it has its own of."""
-    text = str(folder)
-    if text in sys.path and text not in _folders:
-        return
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None) or ""
-        top = name.partition(".")[0]
-        foreign = any(known != text and Path(file).is_relative_to(known) for known in _folders) if file else False
-        if foreign and not Path(file).is_relative_to(text) and _has_module(folder, top):
-            del sys.modules[name]
-    _folders[:] = [text, *(known for known in _folders if known != text)]
-    rest = [entry for entry in sys.path if entry != text]
-    place = next((i for i, entry in enumerate(rest) if entry in _folders or _is_packages(entry)), len(rest))
-    sys.path[:] = [*rest[:place], text, *rest[place:]]
-
-
-def _has_module(folder: Path, name: str) -> bool:
-    return (folder / f"{name}.py").is_file() or (folder / name).is_dir()
-
-
-def _is_packages(entry: str) -> bool:
-    return Path(entry).name in ("site-packages", "dist-packages")
-
-
 def _takes_nothing(function: Callable[..., Any]) -> bool:
     try:
         inspect.signature(function).bind()
@@ -193,7 +171,7 @@ def _gathered(found: Sequence[object], collector: Collector) -> tuple[list[FlowG
         for graph in _graphs_in(thing):
             graphs[id(graph)] = graph
     faults = []
-    for name, thing in dict(collector.registered).items():
+    for name, thing in collector.registered:
         if isinstance(thing, FlowGraph):
             graphs[id(thing)] = thing
         if not isinstance(thing, FlowGraph) or thing.flow_name != name:
@@ -211,17 +189,23 @@ def _graphs_in(thing: object) -> list[FlowGraph]:
     return [item for item in thing if isinstance(item, FlowGraph)] if isinstance(thing, list | tuple) else []
 
 
-def _fault_of(error: BaseException, target: Target, root: Path) -> Fault:
-    """Where in the file, and what."""
-    file = str(target.file or target.module)
-    line = None
-    if isinstance(error, SyntaxError) and error.filename == file:
-        line = error.lineno
+def _place_of(error: BaseException, target: Target) -> tuple[str, int | None]:
+    """The file that is to blame, and the last line of it that was reached."""
+    file, line = str(target.file or target.module), None
+    if isinstance(error, SyntaxError) and error.filename and (target.module or error.filename == file):
+        file, line = error.filename, error.lineno
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == file or trace.tb_frame.f_globals.get("__name__") == target.module:
-            line = trace.tb_lineno
+        own = trace.tb_frame.f_globals.get("__name__") == target.module
+        if own or trace.tb_frame.f_code.co_filename == file:
+            file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
         trace = trace.tb_next
+    return file, line
+
+
+def _fault_of(error: BaseException, target: Target, root: Path) -> Fault:
+    """What went wrong, in one line."""
+    file, line = _place_of(error, target)
     hint = "the flows of this file can't be used until it loads"
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and target.module and f"{target.module}.".startswith(f"{missing}."):
@@ -229,6 +213,7 @@ def _fault_of(error: BaseException, target: Target, root: Path) -> Fault:
         return Fault(file, None, None, None, message, f"files and folders are relative to {root}")
     if isinstance(error, SynergyFlowError):
         return Fault(shown(file, root), line, None, None, error.message, error.hint or hint)
-    text = next(iter(str(error.msg if isinstance(error, SyntaxError) else error).splitlines()), "")
+    said = error.msg if isinstance(error, SyntaxError) and error.filename == file else error
+    text = next(iter(str(said).splitlines()), "")
     name = type(error).__name__
     return Fault(shown(file, root), line, None, None, f"{name}: {text}" if text else name, hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from synergyflow.config.suggest import did_you_mean
 from synergyflow.errors import DefinitionError, NotFoundError
 from synergyflow.flow.fault import Fault
 from synergyflow.flow.flow_graph import FlowGraph
-from synergyflow.flow.loading import Loaded, Target, load, make_importable, targets_of
+from synergyflow.flow.import_path import make_importable
+from synergyflow.flow.loading import Loaded, Target, load, targets_of
 from synergyflow.flow.names import comparable
 from synergyflow.flow.source import shown
 
@@ -64,6 +66,7 @@ def discover(entries: Sequence[str], root: Path) -> Catalogue:
     """
     with _one_at_a_time:
         root = Path(root).resolve()
+        importlib.invalidate_caches()
         make_importable(root)
         targets, faults = _targets(entries, root)
         files = frozenset(str(target.file) for target in targets if target.file)

@@ -50,6 +50,9 @@ def _home(frame: FrameType | None) -> str:
 def shown(file: str, root: Path | None = None) -> str:
     """The file as people see it: relative to the project (or the working directory) where it lies below it."""
     collector = current_collector()
-    base = root or (collector.root if collector else Path.cwd())
+    try:
+        base = root or (collector.root if collector else Path.cwd())
+    except OSError:
+        return file
     path = Path(file)
     return str(path.relative_to(base)) if path.is_relative_to(base) else file

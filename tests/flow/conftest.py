@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from synergyflow.flow import loading
+from synergyflow.flow import import_path
 from synergyflow.flow.compatibility import flows
 from synergyflow.flow.registry import Catalogue, discover
 
@@ -36,13 +36,13 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     """A project; what is imported from it is forgotten afterwards."""
-    modules, path, known, folders = set(sys.modules), list(sys.path), set(flows), list(loading._folders)
+    modules, path, known, folders = set(sys.modules), list(sys.path), set(flows), list(import_path._folders)
     yield Project(tmp_path.resolve())
     for name in set(sys.modules) - modules:
         if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
     sys.path[:] = path
-    loading._folders[:] = folders
+    import_path._folders[:] = folders
     for name in set(flows) - known:
         del flows[name]
 

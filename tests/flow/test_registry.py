@@ -12,6 +12,8 @@ from synergyflow.errors import DefinitionError, NotFoundError
 from synergyflow.flow.compatibility import flows
 from synergyflow.flow.private import PRIVATE_PREFIX
 
+IMPORTS = "from synergyflow.flow import FlowGraph, flows\n"
+
 
 def test_every_file_below_a_folder_is_loaded_but_helpers_and_hidden_ones(project: Any) -> None:
     project.flow("flows/b.py", "second")
@@ -213,7 +215,7 @@ def test_flows_of_a_file_that_breaks_off_are_not_usable(project: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "entry", ["nowhere.py", "no/where", "no_such_module_of_test", "no_such.module_of_test", "", "a b"]
+    "entry", ["nowhere.py", "no/where", "no_such_module_of_test", "no_such.module_of_test", "", "a b", "x" * 300]
 )
 def test_an_entry_that_is_not_there_is_a_fault(project: Any, entry: str) -> None:
     project.flow("good.py", "good")
@@ -221,6 +223,44 @@ def test_an_entry_that_is_not_there_is_a_fault(project: Any, entry: str) -> None
     assert list(catalogue.flows) == ["good"]
     (fault,) = catalogue.faults
     assert repr(entry) in str(fault)
+
+
+def test_a_dotted_module_that_does_not_load_is_named_by_its_file_and_its_flows_are_broken(project: Any) -> None:
+    project.write("broken_of_test.py", f"{IMPORTS}half = FlowGraph('half')\n1 / 0\n")
+    project.write("unread_of_test.py", "x = (\n")
+    catalogue = project.discover("broken_of_test", "unread_of_test")
+    assert [(fault.file, fault.line) for fault in catalogue.faults] == [
+        ("broken_of_test.py", 3),
+        ("unread_of_test.py", 1),
+    ]
+    with pytest.raises(DefinitionError, match=r"broken_of_test.py:3: ZeroDivisionError"):
+        catalogue.get("half")
+
+
+def test_a_mistake_in_a_helper_is_placed_where_the_file_imports_it(project: Any) -> None:
+    project.write("flows/_helper_of_test.py", "x = (\n")
+    project.write("flows/a.py", "\nimport _helper_of_test\n")
+    (fault,) = project.discover().faults
+    assert (fault.file, fault.line) == ("flows/a.py", 2)
+    assert "_helper_of_test.py, line 1" in fault.message
+
+
+def test_a_name_registered_twice_in_one_file_is_a_clash(project: Any) -> None:
+    project.write("flows/a.py", f"{IMPORTS}for _ in '12':\n    flows['X'] = FlowGraph('X')\n")
+    with pytest.raises(DefinitionError, match=r"is also defined at flows/a.py:3"):
+        project.discover().get("X")
+
+
+def test_an_entry_that_no_file_system_knows_is_a_fault(project: Any) -> None:
+    (fault,) = project.discover("a\0b").faults
+    assert "flows can't be looked for in" in fault.message
+
+
+def test_loading_a_flow_does_not_forget_installed_packages_of_the_same_name(project: Any) -> None:
+    installed = sys.modules["cloudpickle"]
+    project.flow("flows/cloudpickle.py", "mine")
+    assert list(project.discover("flows", "flows/cloudpickle.py").flows) == ["mine"]
+    assert sys.modules["cloudpickle"] is installed
 
 
 def test_a_faulty_step_spoils_its_flow_and_not_the_others_of_the_file(project: Any) -> None:

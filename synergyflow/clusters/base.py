@@ -111,7 +111,8 @@ def succeeded(status: JobStatus, job: Job) -> JobStatus:
             raise JobLost(f"{job.kind} job {status.job_id} is lost" + _because(status))
         case _:
             code = "" if status.exit_code is None else f" with exit code {status.exit_code}"
-            raise JobFailed(f"{job.kind} job failed{code}" + _because(status))
+            said = status.message == f"exit code {status.exit_code}"
+            raise JobFailed(f"{job.kind} job failed{code}" + ("" if said else _because(status)))
 
 
 def _because(status: JobStatus) -> str:
@@ -207,7 +208,7 @@ class Cluster(JobRunner):
 
     @abstractmethod
     def fetch_log(self, job_id: str, position: int = 0, limit: int = 1 << 20) -> LogChunk:
-        """Up to `limit` bytes of the job's output (stdout and stderr) from `position` on; empty if there is no more yet."""
+        """Up to `limit` bytes of the job's output (stdout and stderr) from `position`; empty if there is no more yet."""
 
     def forget(self, job_id: str) -> None:
         """The outcome of the job is recorded for good: what was kept of it may go. May be repeated."""

@@ -14,20 +14,17 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from synergyflow.clusters.base import Cluster, ClusterState, LogChunk, Observation, PollBounds
 from synergyflow.clusters.local_commands import HINTS, command_line, program_option
 from synergyflow.clusters.local_options import LocalOptions, options_of
-from synergyflow.clusters.local_spool import Request, Spool
+from synergyflow.clusters.local_spool import Spool
+from synergyflow.clusters.local_start import Request
+from synergyflow.config.profile import Profile
 from synergyflow.core.jobs import Job, JobKind, PythonJob, ShellJob, SparkJob
 from synergyflow.errors import ClusterError, ClusterLaunchError, ClusterLost, JobFailed
 from synergyflow.filesystems.local import LocalFilesystem
 
-if TYPE_CHECKING:
-    from synergyflow.config.profile import Profile
-
-_DEFAULT_SLOTS = 4
 _POLITE_SECONDS = 5.0
 _FORCED_SECONDS = 10.0
 
@@ -58,7 +55,7 @@ class LocalCluster(Cluster):
         options = options_of(profile)
         self.name = name
         self.profile = profile.name
-        self.slots = profile.slots or _DEFAULT_SLOTS
+        self.slots = profile.slots
         self.labels = frozenset(profile.labels)
         self.keep_alive = profile.keep_alive
         self.keep_failed = profile.keep_failed
@@ -105,7 +102,7 @@ class LocalCluster(Cluster):
             for token in self._unfinished():
                 self.cancel(token, force=force)
             self._wait_for_the_end(seconds)
-        self._spool.reap()
+        self._spool.reap(patience=1.0)
 
     def submit(self, job: Job, token: str) -> str:
         """Begin the job, unless one of this token was ever begun on this host: then nothing is started.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import msgspec
 
-from synergyflow.errors import ConfigurationError
+from synergyflow.config.loading import checked
+from synergyflow.config.paths import shown
+from synergyflow.config.profile import Profile
 
-if TYPE_CHECKING:
-    from synergyflow.config.profile import Profile
+_AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class LocalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -34,8 +35,8 @@ class LocalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     pig: str = "pig"
     hive: str = "hive"
     hadoop: str = "hadoop"
-    memory_limit_mb: int | None = None
-    cpu_seconds: int | None = None
+    memory_limit_mb: _AtLeastOne | None = None
+    cpu_seconds: _AtLeastOne | None = None
 
     @property
     def limits(self) -> dict[str, int]:
@@ -46,7 +47,5 @@ class LocalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 def options_of(profile: Profile) -> LocalOptions:
     """The profile's options, checked. Raises `ConfigurationError` for what a local cluster does not know."""
-    try:
-        return msgspec.convert(dict(profile.options), LocalOptions)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{profile.path or profile.name}: {error}") from error
+    where = shown(profile.path) if profile.path else f"profile {profile.name!r}"
+    return checked(profile.options, LocalOptions, where=where)

@@ -6,57 +6,24 @@ What the files mean is said in `shim.py`; what a job runs is none of this file's
 
 from __future__ import annotations
 
-import marshal
 import os
 import re
-import select
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from synergyflow.clusters import shim
+from synergyflow.clusters import local_start, shim
 from synergyflow.core.jobs import JobState, JobStatus
 from synergyflow.errors import ClusterError, ClusterLaunchError
 
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
-_START_SECONDS = 60.0
 _KEEP_SECONDS = 7 * 24 * 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What the shim is to run. `limits` maps names like `RLIMIT_AS` to soft limits; `payload` becomes a file."""
-
-    argv: Sequence[str]
-    working_directory: Path
-    environment: Mapping[str, str]
-    limits: Mapping[str, int] = field(default_factory=dict)
-    payload: bytes = b""
-
-    def encoded(self, token: str) -> bytes:
-        """For the shim's standard input. Raises `ValueError` where text holds a NUL, which no program can be given."""
-        environment = {**self.environment, shim.MARKER: token}
-        texts = [*self.argv, *environment, *environment.values()]
-        if any("\0" in text for text in texts):
-            raise ValueError("an argument or environment variable holds a NUL character")
-        return marshal.dumps(
-            {
-                "token": token,
-                "argv": [os.fsencode(argument) for argument in self.argv],
-                "cwd": os.fsencode(self.working_directory),
-                "env": {os.fsencode(name): os.fsencode(value) for name, value in environment.items()},
-                "limits": dict(self.limits),
-                "payload": self.payload,
-            }
-        )
 
 
 class Spool:
@@ -64,7 +31,7 @@ class Spool:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute()
-        self._shims: dict[str, subprocess.Popen[bytes]] = {}
+        self._shims: list[subprocess.Popen[bytes]] = []
         self._claims: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
 
@@ -103,23 +70,28 @@ class Spool:
         if self.has(token):
             return
         folder = self.folder(token)
-        process = None
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            process = _popen(folder)
-            with self._lock:
-                self._shims[token + f"/{process.pid}"] = process
-            answer = _ask(process, request)
+            with self._watching(local_start.start_shim(folder)) as process:
+                answer = local_start.ask(process, request)
         except OSError as error:
             raise ClusterError(f"the local job {token} can't be started: {error.strerror}") from error
-        finally:
-            if process is not None and process.stdin and process.stdout:
-                process.stdin.close()
-                process.stdout.close()
         if answer not in (shim.STARTED, shim.TAKEN) and not self.has(token):
-            _end_group(process)
+            shim.send(process.pid, signal.SIGKILL)
             cause = answer.decode(errors="replace").strip().rpartition("\n")[2] or "it gave no answer"
             raise ClusterError(f"the local job {token} can't be started: {cause}")
+
+    @contextmanager
+    def _watching(self, process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+        """Remember the shim until it has been reaped; hold its pipes only within the block."""
+        with self._lock:
+            self._shims.append(process)
+        try:
+            yield process
+        finally:
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
 
     def has(self, token: str) -> bool:
         """Whether the job was begun and is still remembered."""
@@ -173,12 +145,17 @@ class Spool:
             self._remove(self.folder(token))
             self._claims.pop(token, None)
 
-    def reap(self) -> None:
-        """Take leave of shims of this process that have ended, so that they don't stay as zombies."""
+    def reap(self, patience: float = 0.0) -> None:
+        """Take leave of shims of this process that have ended, so that they don't stay as zombies.
+
+        With `patience`, seconds, also of those that are about to end.
+        """
         with self._lock:
-            for key, process in list(self._shims.items()):
-                if process.poll() is not None:
-                    del self._shims[key]
+            if patience:
+                for process in self._shims:
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(patience)
+            self._shims = [process for process in self._shims if process.poll() is None]
 
     def _claim(self, token: str) -> dict[str, str]:
         if token not in self._claims:
@@ -228,43 +205,6 @@ class Spool:
         with suppress(FileNotFoundError):
             folder.rename(away)
         shutil.rmtree(away, ignore_errors=True)
-
-
-def _popen(folder: Path) -> subprocess.Popen[bytes]:
-    environment = {name: value for name, value in os.environ.items() if name != shim.MARKER}
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", shim.__file__, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        bufsize=0,
-        env=environment,
-        start_new_session=True,
-    )
-
-
-def _ask(process: subprocess.Popen[bytes], request: bytes) -> bytes:
-    """Hand over the request; the shim's answer, or what it said instead."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with suppress(BrokenPipeError):
-        rest = memoryview(request)
-        while rest:
-            rest = rest[os.write(process.stdin.fileno(), rest) :]
-    process.stdin.close()
-    watcher, answer = select.poll(), b""
-    watcher.register(process.stdout, select.POLLIN | select.POLLHUP)
-    while answer not in (shim.STARTED, shim.TAKEN) and watcher.poll(_START_SECONDS * 1000):
-        piece = os.read(process.stdout.fileno(), 1 << 16)
-        if not piece:
-            break
-        answer += piece
-    return answer
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    shim.send(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _here(claim: Mapping[str, str]) -> bool:

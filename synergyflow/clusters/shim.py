@@ -1,8 +1,9 @@
 """Runs one local job and keeps its outcome: a plain script, so that the job outlives a killed engine.
 
 Started as `python -I -S shim.py SPOOL` in a session of its own, with the request on its standard input. It imports
-only what starts in milliseconds and nothing of synergyflow; the engine imports it for the few facts about processes that
-both need. The job runs in another session below it, so that ending the job's group lets the shim live and record the end.
+only what starts in milliseconds and nothing of synergyflow; the engine imports it for the few facts about processes
+that both need. The job runs in another session below it, so that ending the job's group lets the shim live and record
+the end.
 
 Files of a job's spool folder (mode 0700, files 0600), each a few `name=value` lines but for the first and last:
 
@@ -130,12 +131,14 @@ def _lines(**values: object) -> bytes:
     return "".join(f"{name}={value}\n" for name, value in values.items()).encode()
 
 
-def _become_job(request: dict[str, Any], sign: int) -> None:
-    """In the new process: wait for the sign, then turn into the job. Never returns."""
+def _become_job(request: dict[str, Any], ready: int, sign: int) -> None:
+    """In the new process: say when it can be signaled, wait for the sign, then turn into the job. Never returns."""
     try:
         os.setsid()
+        _restore_signals()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         output = os.open("output", os.O_WRONLY | os.O_CREAT | os.O_APPEND, _FILE_MODE)
+        os.write(ready, b"1")
         if os.read(sign, 1) != b"1":
             os._exit(0)
         os.dup2(output, 1)
@@ -151,7 +154,6 @@ def _execute(request: dict[str, Any]) -> int:
     program = os.fsdecode(request["argv"][0])
     try:
         os.chdir(request["cwd"])
-        _restore_signals()
         _limit(request["limits"])
         os.execvpe(program, request["argv"], request["env"])
     except OSError as error:
@@ -198,23 +200,25 @@ def _claim(token: str, job: int) -> bool:
     return True
 
 
-def _watch(token: str, job: int) -> bool:
-    """Wait for the end of the job. Whether it was to be ended; then nothing of it is left either.
+def _watch(token: str, job: int) -> tuple[int, float, int, bool]:
+    """Wait status, processor seconds and memory of the job once it has ended, and whether its end was asked for.
 
-    The job's process stays a zombie until then, so that its number can't come to name another group.
+    Where the system can, the job's process stays a zombie until nothing is left of a canceled job, so that its number
+    can't come to name another group meanwhile.
     """
-    os.waitid(os.P_PID, job, os.WEXITED | os.WNOWAIT)
-    if not os.path.exists("cancel"):
-        return False
+    reaped = None if hasattr(os, "waitid") else os.wait4(job, 0)
+    if reaped is None:
+        os.waitid(os.P_PID, job, os.WEXITED | os.WNOWAIT)
+    canceled = os.path.exists("cancel")
     pause = 0.005
-    while processes_of(token, job):
+    while canceled and processes_of(token, job):
         time.sleep(pause)
         pause = min(pause * 1.5, 0.1)
-    return True
+    _, status, usage = reaped or os.wait4(job, 0)
+    return status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, canceled
 
 
-def _record(job: int, started: str, canceled: bool) -> None:
-    _, status, usage = os.wait4(job, 0)
+def _record(started: str, status: int, cpu_seconds: float, max_rss: int, canceled: bool) -> None:
     signaled = os.WIFSIGNALED(status)
     content = _lines(
         exit="" if signaled else os.WEXITSTATUS(status),
@@ -222,23 +226,23 @@ def _record(job: int, started: str, canceled: bool) -> None:
         canceled=int(canceled),
         started=started,
         finished=_utc_now(),
-        max_rss=usage.ru_maxrss,
-        cpu_seconds=round(usage.ru_utime + usage.ru_stime, 6),
+        max_rss=max_rss,
+        cpu_seconds=round(cpu_seconds, 6),
     )
     _write("status.draft", content)
     os.rename("status.draft", "status")
 
 
-def _tell(answer: bytes) -> None:
+def _tell(listener: int, message: bytes) -> None:
     try:
-        os.write(1, answer)
+        os.write(listener, message)
     except BrokenPipeError:
-        return  # the engine is gone; the job is to outlive it
+        return  # an engine that is gone, which the job is to outlive; or a job that was killed before it began
 
 
 def _leave_the_engine(answer: bytes) -> None:
     """Tell the engine, then hold nothing of it any more."""
-    _tell(answer)
+    _tell(1, answer)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
@@ -246,16 +250,12 @@ def _leave_the_engine(answer: bytes) -> None:
 
 def main(spool: str) -> None:
     """Run the job that the request on stdin describes, unless another shim has claimed it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.chdir(spool)
     request = marshal.loads(sys.stdin.buffer.read())
+    job, sign = _fork(request)
     for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    wait, sign = os.pipe()
-    job = os.fork()
-    if job == 0:
-        os.close(sign)
-        _become_job(request, wait)
-    os.close(wait)
     if not _claim(request["token"], job):
         os.close(sign)
         os.waitpid(job, 0)
@@ -267,17 +267,33 @@ def main(spool: str) -> None:
     _run(request["token"], job, sign)
 
 
+def _fork(request: dict[str, Any]) -> tuple[int, int]:
+    """The process that will be the job, in its own group and deaf to no signal, and where to give it the sign."""
+    (ready, tell_ready), (wait, sign) = os.pipe(), os.pipe()
+    job = os.fork()
+    if job == 0:
+        os.close(sign)
+        os.close(ready)
+        _become_job(request, tell_ready, wait)
+    os.close(tell_ready)
+    os.close(wait)
+    if not os.read(ready, 1):
+        sys.exit(1)
+    os.close(ready)
+    return job, sign
+
+
 def _run(token: str, job: int, sign: int) -> None:
     started = _utc_now()
     if os.path.exists("cancel"):
         send(job, signal.SIGKILL)
     else:
-        os.write(sign, b"1")
+        _tell(sign, b"1")
     os.close(sign)
-    canceled = _watch(token, job)
+    ending = _watch(token, job)
     if os.path.exists("payload"):
         os.unlink("payload")
-    _record(job, started, canceled)
+    _record(started, *ending)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The contract of a filesystem: whole files and trees, by plain path or full URI.
 
-A plain path is relative to the root that the context names (its `bucket`); a full URI (`file://`, `s3://`, …) stands for
-itself. A plain path that climbs out of the root is refused. Trees are prefix-safe: `rm a/b` never touches `a/bc`.
+A plain path is relative to the root that the context names (its `bucket`); a full URI (`file://`, `s3://`, …) stands
+for itself. A plain path that climbs out of the root is refused. Trees are prefix-safe: `rm a/b` never touches `a/bc`.
 """
 
 from __future__ import annotations

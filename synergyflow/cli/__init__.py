@@ -1,1 +1,1 @@
-"""Room `cli`."""
+"""The command line: requests in, views out. Everything it knows it asks of the rooms below; nothing imports it."""

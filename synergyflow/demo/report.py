@@ -170,7 +170,7 @@ def _tally_table(first: str, rows: Sequence[tuple[Markup, Tally]]) -> Markup:
 def _weather(day: Day) -> Markup:
     conditions = dict.fromkeys(one.condition for one in day.weather)
     tables = [_weather_table(name, [one for one in day.weather if one.condition == name]) for name in conditions]
-    told = "Departures by the weather at their airport in the hour in which they were to leave; minutes and late are of departures."
+    told = "Flights by the weather at their airport in the hour in which they were to leave; delays are of departures."
     return element("section", element("h2", "Weather"), element("p", told), *tables)
 
 

@@ -208,7 +208,7 @@ class Cluster(JobRunner):
 
     @abstractmethod
     def fetch_log(self, job_id: str, position: int = 0, limit: int = 1 << 20) -> LogChunk:
-        """Up to `limit` bytes of the job's output (stdout and stderr) from `position`; empty if there is no more yet."""
+        """Up to `limit` bytes of the output (stdout and stderr) from `position` on; empty if there is no more yet."""
 
     def forget(self, job_id: str) -> None:
         """The outcome of the job is recorded for good: what was kept of it may go. May be repeated."""

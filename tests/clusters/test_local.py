@@ -1,12 +1,14 @@
 """The local cluster: the exam, and what only processes of the own machine have."""
 
 import os
+import pickle
 import resource
 import sys
 from pathlib import Path
 
 import pytest
 
+from synergyflow.actions.payload import Payload
 from synergyflow.clusters.base import Cluster
 from synergyflow.clusters.local import LocalCluster
 from synergyflow.core.jobs import Job, JobState, JobStatus, PigJob, PythonJob, ShellJob, SparkJob
@@ -143,6 +145,12 @@ def test_a_secret_of_the_environment_or_command_is_not_left_on_the_disk(cluster:
     kept = [path.read_bytes() for path in (tmp_path / "spool" / TOKEN).iterdir()]
     assert kept
     assert not any(b"swordfish" in content for content in kept)
+
+
+def test_a_python_job_makes_its_call_with_the_modules_of_the_engine(cluster: LocalCluster) -> None:
+    call = pickle.dumps((print, ("from the child",), {}, {}))
+    status = run(cluster, PythonJob(payload=Payload(sys_path=(), call=call).pack()))
+    assert (status.state, output(cluster)) == (JobState.SUCCEEDED, b"from the child\n")
 
 
 def test_the_payload_of_a_python_job_is_gone_when_it_has_ended(cluster: LocalCluster, tmp_path: Path) -> None:

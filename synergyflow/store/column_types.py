@@ -66,9 +66,9 @@ def storable(text: str) -> str:
 
 def to_json(value: Any) -> str:
     """JSON of values, of frozen dataclasses and of moments; sets in sorted order."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    text = _ENCODER.encode(value)
     if "\\u0000" in text or not text.isascii():
-        text = json.dumps(_storable(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
+        text = _ENCODER.encode(_storable(json.loads(text)))
     return text
 
 
@@ -92,3 +92,6 @@ def _storable(value: Any) -> Any:
     if isinstance(value, dict):
         return {storable(key): _storable(item) for key, item in value.items()}
     return value
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain)

@@ -31,7 +31,7 @@ _TAKE_NUMBERS = (
     .values(last_event=installation.c.last_event + bindparam("count"))
     .returning(installation.c.last_event)
 )
-_APPEND = insert(event)
+_APPEND = insert(event).inline()
 
 
 class Journal:

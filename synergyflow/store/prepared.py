@@ -46,13 +46,13 @@ class Prepared:
 
     def _value(self, value: Any) -> Any:
         """As the driver takes it."""
+        if value is None or type(value) in (int, bool):
+            return value
         if isinstance(value, str):
             return value if value.isascii() and "\0" not in value else storable(value)
         if isinstance(value, datetime):
             return self._moment(value)
-        if isinstance(value, Mapping):
-            return to_json(value)
-        return value
+        return to_json(value)
 
 
 def _aware(value: datetime) -> datetime:

@@ -95,7 +95,7 @@ RESUME_STEP = _start({c.name: _if_complete(c) for c in _GROUPS.values()}, "start
 CONTINUE_STEP = Write(
     update(step).where(_in_attempt).values(cluster=bindparam("new_cluster")), "continue step", must_hit=True
 )
-BEGIN_ATTEMPT = Write(insert(attempt), "begin attempt at step")
+BEGIN_ATTEMPT = Write(insert(attempt).inline(), "begin attempt at step")
 CONTINUE_ATTEMPT = Write(
     update(attempt).where(_this_attempt).values(cluster=bindparam("new_cluster")),
     "continue attempt at step",
@@ -164,7 +164,7 @@ _this_job = (
     & (job.c.flow_id == bindparam("of_flow"))
     & ~_among(job.c.state, [state.value for state in JobState if state.is_final])
 )
-INTEND_JOB = Write(insert(job), "intend job")
+INTEND_JOB = Write(insert(job).inline(), "intend job")
 SUBMIT_JOB = Write(
     update(job).where(_this_job).values(job_id=bindparam("new_job_id"), state=JobState.RUNNING.value), "submit job"
 )
@@ -182,7 +182,7 @@ END_JOB = Write(
 )
 
 _this_cluster = (cluster.c.execution_id == bindparam("of_execution")) & (cluster.c.name == bindparam("of_cluster"))
-REQUEST_CLUSTER = Write(insert(cluster), "request cluster")
+REQUEST_CLUSTER = Write(insert(cluster).inline(), "request cluster")
 LAUNCH_CLUSTER = Write(
     update(cluster).where(_this_cluster).values(cluster_id=bindparam("new_cluster_id"), state=CLUSTER_STARTING),
     "launch cluster",

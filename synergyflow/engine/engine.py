@@ -71,7 +71,6 @@ class Engine:
             PlanRefused, RunOwned, NotFoundError: see `core.planning.plan`; also parameters that do not fit.
         """
         record = self._parts.store.load(self._flow.flow_name, self._context.timeperiod)
-        self._parameters(mode, record)
         request = Request(
             flow_name=self._flow.flow_name,
             timeperiod=self._context.timeperiod,
@@ -81,7 +80,9 @@ class Engine:
             living=self._living(record),
             strict=strict,
         )
-        return plan(self._flow.graph, record, self._parts.capacity, request)
+        made = plan(self._flow.graph, record, self._parts.capacity, request)
+        self._parameters(mode, record)
+        return made
 
     def execute(self, made: Plan) -> RunResult:
         """Carry the plan out and return what came of it.

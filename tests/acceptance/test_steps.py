@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
+import subprocess
 import threading
 import time
-
-import pytest
 
 from synergyflow import (
     Action,
@@ -48,6 +46,12 @@ class Recorder(Action):
         self._write("cleanup")
         if self.cleanup_fails:
             raise OSError("no cleaning today")
+
+
+def is_running(pid):
+    """Whether the process still does anything; one that only waits to be collected does not."""
+    done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return done.stdout.strip()[:1] not in ("", "Z")
 
 
 def run(project, flow, **kwargs):
@@ -146,8 +150,7 @@ def test_a_timed_out_shell_command_is_ended_with_its_whole_group(project):
     assert result.steps["s"].state is StepState.INVALID
     assert result.steps["s"].failure_class is FailureClass.TIMEOUT
     assert time.monotonic() - began < 60
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid_file.read_text()), signal.SIGCONT)
+    assert not is_running(int(pid_file.read_text()))
 
 
 def test_a_timed_out_python_callable_is_really_ended_since_it_runs_in_a_child_process(project):
@@ -163,8 +166,7 @@ def test_a_timed_out_python_callable_is_really_ended_since_it_runs_in_a_child_pr
     assert result.steps["s"].failure_class is FailureClass.TIMEOUT
     pid = int(pid_file.read_text())
     assert pid != os.getpid()
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, signal.SIGCONT)
+    assert not is_running(pid)
 
 
 def test_code_in_run_is_asked_to_stop_when_its_time_is_over(project):

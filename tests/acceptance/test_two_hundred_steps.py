@@ -33,7 +33,7 @@ def test_every_processed_step_of_two_hundred_ran_exactly_once_after_a_failure_in
     assert failed["failed"] == ["s10_5"]
     before = Counter(lines(folder / "ledger"))
     status = engine_json(folder, "status", *RUN)
-    states = {step["name"]: step["state"] for step in status["steps"]}
+    states = {name: step["state"] for name, step in status["steps"].items()}
     assert len(states) == 200
     assert {name for name, state in states.items() if state == "processed"} == set(before)
     assert states["s19_0"] == "embryo"
@@ -50,6 +50,6 @@ def test_every_processed_step_of_two_hundred_ran_exactly_once_after_a_failure_in
     assert engine_json(folder, "status", *RUN)["state"] == "processed"
     history = engine_json(folder, "history", *RUN)
     assert [execution["mode"] for execution in history["executions"]] == ["run", "recover"]
-    attempts = Counter(attempt["step"] for attempt in history["attempts"])
+    attempts = Counter(attempt["step_name"] for attempt in history["attempts"])
     assert attempts["s10_5"] == 2
     assert sum(attempts.values()) == 201

@@ -1,4 +1,4 @@
-"""How long a commit of three events takes (an action completed, a step ended, the next one started), and how long a load.
+"""How long a commit of three events takes (an action completed, a step ended, the next one started), and a load.
 
 Usage: python benchmarks/store_commit.py [DATABASE_URL]     default: a fresh SQLite file, removed afterwards
 """

@@ -43,7 +43,7 @@ class Journal:
     def move_on(self, connection: Connection, *, flow_id: int, epoch: int, revision: int) -> bool:
         """Bring a flow that is held in that epoch from the revision before to this one; False if it is not at that."""
         fence = {"of_flow": flow_id, "of_epoch": epoch, "old_revision": revision - 1, "new_revision": revision}
-        return self._prepared.execute(connection, _FENCE, [fence]).rowcount == 1
+        return self._prepared.execute(connection, _FENCE, [fence]) == 1
 
     def apply(self, connection: Connection, batches: Sequence[Batch]) -> None:
         """Write the batches.
@@ -52,7 +52,7 @@ class Journal:
             IllegalMove: a row is not in the state that it would have to be in.
         """
         for batch in batches:
-            hit = self._prepared.execute(connection, batch.write.statement, batch.rows).rowcount
+            hit = self._prepared.execute(connection, batch.write.statement, batch.rows)
             if batch.write.must_hit and hit != len(batch.rows):
                 about = ", ".join(str(row.get("of_step", row.get("step_name", "the run"))) for row in batch.rows)
                 raise IllegalMove(
@@ -63,6 +63,6 @@ class Journal:
         """Give the event rows their numbers and write them; nothing else may follow in the transaction."""
         if not rows:
             return
-        last = self._prepared.execute(connection, _TAKE_NUMBERS, [{"count": len(rows)}]).scalar_one()
+        last = self._prepared.returned(connection, _TAKE_NUMBERS, {"count": len(rows)})
         first = last - len(rows) + 1
         self._prepared.execute(connection, _APPEND, [{**row, "number": n} for n, row in enumerate(rows, first)])

@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 from synergyflow.config.masking import Masker
 from synergyflow.errors import ConfigurationError
-from synergyflow.observers.log_file import LogFile
+from synergyflow.observers.log_file import Generations, LogFile
 from synergyflow.observers.log_line import utcnow
 from synergyflow.observers.run_logger import RunLogger
 from synergyflow.observers.step_log import RunLines, StepLog
@@ -64,6 +64,7 @@ class LogBook:
         self._max_bytes = max_bytes
         self._keep = keep
         self._now = now
+        self._generations = Generations()
         self._lock = threading.Lock()
         self._flow_files: dict[Path, LogFile] = {}
         self._steps: WeakSet[StepLog] = WeakSet()
@@ -100,7 +101,7 @@ class LogBook:
             file.close()
 
     def _file(self, path: Path) -> LogFile:
-        return LogFile(path, max_bytes=self._max_bytes, keep=self._keep)
+        return LogFile(path, max_bytes=self._max_bytes, keep=self._keep, generations=self._generations)
 
     def _created(self, path: Path) -> LogFile:
         file = self._file(path)

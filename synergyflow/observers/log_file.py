@@ -41,11 +41,40 @@ def generation_path(path: Path, generation: int) -> Path:
     return path.with_name(f"{path.name}.{generation}")
 
 
+class Generations:
+    """The highest rotated generation of each log of a folder, from one listing of it instead of one for each file.
+
+    Generations only grow, by one: as long as the next one is not there, what was listed still holds.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._folders: dict[Path, dict[str, int]] = {}
+
+    def highest(self, path: Path) -> int:
+        """The highest generation that was rotated, 0 if there is none."""
+        with self._lock:
+            known = self._folders.get(path.parent)
+            if known is None or os.path.lexists(generation_path(path, known.get(path.name, 0) + 1)):
+                known = self._folders[path.parent] = _highest_in(path.parent)
+            return known.get(path.name, 0)
+
+
+def _highest_in(folder: Path) -> dict[str, int]:
+    highest: dict[str, int] = {}
+    for name in os.listdir(folder):
+        stem, _, generation = name.rpartition(".")
+        if stem and generation.isascii() and generation.isdigit() and not generation.startswith("0"):
+            highest[stem] = max(highest.get(stem, 0), int(generation))
+    return highest
+
+
 class LogFile:
     """A writer of one log file. Safe to be used from several threads."""
 
-    def __init__(self, path: Path, *, max_bytes: int, keep: int) -> None:
+    def __init__(self, path: Path, *, max_bytes: int, keep: int, generations: Generations | None = None) -> None:
         self.path = path
+        self._generations = Generations() if generations is None else generations
         self._max_bytes = max_bytes
         self._keep = max(keep, 1)
         self._lock = threading.Lock()
@@ -124,10 +153,17 @@ class LogFile:
 
     def _open(self) -> int:
         if self._descriptor is None:
-            self.path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
-            self._generation = max(rotated(self.path), default=0) + 1
+            self._descriptor = self._open_file()
+            self._generation = self._generations.highest(self.path) + 1
         return self._descriptor
+
+    def _open_file(self) -> int:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(self.path, flags, _FILE_MODE)
+        except FileNotFoundError:
+            self.path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            return os.open(self.path, flags, _FILE_MODE)
 
     def _bears_the_name(self, descriptor: int) -> bool:
         """False when somebody else has rotated or removed the file since it was opened."""

@@ -9,7 +9,7 @@ from synergyflow.cli.options import command
 from synergyflow.errors import EXIT_OK
 
 
-@click.group("db", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("db", no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
 def db_command() -> None:
     """Create or migrate the tables of the database."""
 

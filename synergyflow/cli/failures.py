@@ -68,7 +68,9 @@ def complaint_of(error: BaseException, invocation: Invocation) -> Complaint:
 def _known(error: SynergyFlowError, invocation: Invocation) -> Complaint:
     exit_code = error.exit_code or EXIT_REFUSED
     command = None
-    if isinstance(error, NotFoundError) or (isinstance(error, ConfigurationError) and "parameter" in error.message):
+    if isinstance(error, NotFoundError) and "can't be loaded" in error.message:
+        command = invocation.command("validate")
+    elif isinstance(error, NotFoundError) or (isinstance(error, ConfigurationError) and "parameter" in error.message):
         command = _corrected(invocation.argv, error.message, error.hint)
     elif isinstance(error, DefinitionError) and invocation.argv[:1] != ("validate",):
         command = invocation.command("validate")
@@ -118,16 +120,19 @@ def _corrected(argv: Sequence[str], message: str, hint: str | None) -> str | Non
     meant = _MEANT.match(hint or "")
     if meant is None:
         return None
+    from difflib import SequenceMatcher
+
+    name = meant["name"]
+    found: list[tuple[float, int, str]] = []
     for index, word in enumerate(argv):
         before, equals, after = word.partition("=")
-        for wrong, right in (
-            (word, meant["name"]),
-            (before, meant["name"] + equals + after),
-            (after, before + equals + meant["name"]),
-        ):
-            if wrong and repr(wrong) in message:
-                return shlex.join(["engine", *argv[:index], right, *argv[index + 1 :]])
-    return None
+        for wrong, right in ((word, name), (before, name + equals + after), (after, before + equals + name)):
+            if wrong != name and repr(wrong) in message:
+                found.append((SequenceMatcher(None, wrong.casefold(), name.casefold()).ratio(), index, right))
+    if not found:
+        return None
+    _, index, right = max(found)
+    return shlex.join(["engine", *argv[:index], right, *argv[index + 1 :]])
 
 
 def _as_lines(complaint: Complaint, invocation: Invocation) -> str:

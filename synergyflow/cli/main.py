@@ -96,7 +96,7 @@ class Program(click.Group):
         """Run the program and exit; completion, which the shell asks for by a variable, is Click's own."""
         if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:
             return super().main(args, PROGRAM, **extra)
-        argv = list(sys.argv[1:] if args is None else args)
+        argv = list(sys.argv[1:] if args is None else args) or ["--help"]
         _tolerate_other_encodings()
         sys.exit(self._carried_out(argv))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,8 @@ def _show(invocation: Invocation, asked: _Asked, flow: FlowGraph, context: Execu
     """Print the plan."""
     from synergyflow.bootstrap import make_engine
 
-    plan = _planned(make_engine(flow, context), asked)
+    with closing(make_engine(flow, context)) as engine:
+        plan = _planned(engine, asked)
     parameters = _parameters(asked, flow, context)
     if invocation.json:
         from synergyflow.cli.documents import plan_document
@@ -121,8 +123,7 @@ def _carry_out(invocation: Invocation, asked: _Asked, flow: FlowGraph, context: 
     from synergyflow.cli.signals import stopping_on_signals
     from synergyflow.cli.watching import watching
 
-    with watching(invocation, context) as observers:
-        engine = make_engine(flow, context, observers=observers)
+    with watching(invocation, context) as watchers, closing(make_engine(flow, context, observers=watchers)) as engine:
         plan = _planned(engine, asked)
         with stopping_on_signals(engine.stop) as signals:
             result = engine.execute(plan)

@@ -98,6 +98,7 @@ def _show(invocation: Invocation, record: RunRecord, now: datetime) -> None:
         page.copyable("")
         page.copyable(error_block(f"step {one_line(step.step_name)}, attempt {step.attempt}", step.error or ""))
     if not failed and record.error:
+        page.copyable("")
         page.copyable(error_block("why", record.error))
     page.copyable("")
     page.commands(_next(invocation, record, failed))

@@ -117,6 +117,10 @@ class Engine:
         if self._driver is not None:
             self._driver.lose()
 
+    def close(self) -> None:
+        """Give back what the store holds. May be repeated; nothing can be asked for afterwards."""
+        self._parts.store.close()
+
     # -- carrying out ---------------------------------------------------------------------------------------------
 
     def _carry_out(

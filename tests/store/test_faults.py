@@ -100,9 +100,11 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
     assert "folder" in str(refused.value.hint)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="for root every file is writable")
 def test_a_file_that_may_not_be_written_is_named(sqlite_url: str) -> None:
-    Path(str(parsed(sqlite_url).database)).chmod(0o444)
+    path = Path(str(parsed(sqlite_url).database))
+    path.chmod(0o444)
+    if os.access(path, os.W_OK):
+        pytest.skip("this user may write to every file")
     with pytest.raises(StoreError, match="readonly") as refused:
         Story(SqlStore(sqlite_url), sqlite_url).begins()
     assert "writable" in str(refused.value.hint)
@@ -128,7 +130,7 @@ def test_a_connection_lost_in_a_commit_is_told_and_the_next_commit_connects_agai
     store = SqlStore(postgresql_url)
     story = Story(store, postgresql_url)
     story.begins()
-    with pytest.raises(StoreError, match="terminat"):
+    with pytest.raises(StoreError, match=r"terminat|connection is lost"):
         write_while_the_connection_ends(store, postgresql_url)
     story.happens(started("load"))
     assert story.step("load").cluster == "local-1"

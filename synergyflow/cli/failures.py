@@ -30,6 +30,8 @@ ERROR_FILE = "engine-error.log"
 _LONGEST = 1000
 _MEANT = re.compile(r"^did you mean (?P<quote>['\"])(?P<name>.+)(?P=quote)\?$")
 
+_COMMAND = re.compile(r"\bengine [a-z-]+( --[a-z]+ \S+)+$")
+
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
@@ -74,7 +76,14 @@ def _known(error: SynergyFlowError, invocation: Invocation) -> Complaint:
         command = _corrected(invocation.argv, error.message, error.hint)
     elif isinstance(error, DefinitionError) and invocation.argv[:1] != ("validate",):
         command = invocation.command("validate")
-    return Complaint(error.message, error.hint, exit_code, command)
+    return Complaint(error.message, _for_context(error.hint, invocation), exit_code, command)
+
+
+def _for_context(hint: str | None, invocation: Invocation) -> str | None:
+    """The hint; a command line that it ends with names the context, if it is not the usual one."""
+    if hint is None or not invocation.context_options or not _COMMAND.search(hint):
+        return hint
+    return hint if "--context" in hint else f"{hint} {invocation.context_options}"
 
 
 def _misused(error: click.UsageError, invocation: Invocation) -> Complaint:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from synergyflow.cli.invocation import Invocation
-from synergyflow.cli.options import command, flow_option, step_option, timeperiod_option
+from synergyflow.cli.options import command, flow_option, step_option, timeperiod_option, whole_number
 from synergyflow.errors import EXIT_INTERRUPTED, EXIT_OK, NotFoundError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _COLOURS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 @flow_option
 @timeperiod_option()
 @step_option(required=False, help="The log of this step only; the flow's own name: engine and clusters only.")
-@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="The lines of that attempt at the step only.")
+@click.option("--attempt", callback=whole_number(1), metavar="N", help="The lines of that attempt at the step only.")
 @click.option("--follow", "-F", is_flag=True, help="Go on with new lines until no engine works on the run any more.")
 def logs_command(
     invocation: Invocation, flow_name: str, timeperiod: str, step_name: str | None, attempt: int | None, follow: bool

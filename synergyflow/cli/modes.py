@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from synergyflow.cli.invocation import Invocation
-from synergyflow.cli.options import command, flow_option, step_option, timeperiod_option
+from synergyflow.cli.options import command, flow_option, step_option, timeperiod_option, whole_number
 from synergyflow.core.modes import Mode
 from synergyflow.errors import EXIT_FAILED, EXIT_OK
 
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 _SHARED = (
     flow_option,
     timeperiod_option(),
-    click.option(
-        "--clusters", "-n", type=click.IntRange(min=1, max=1000), metavar="N", help="How many clusters to use."
-    ),
+    click.option("--clusters", "-n", callback=whole_number(1, 1000), metavar="N", help="How many clusters to use."),
     click.option("--param", "-p", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the flow."),
     click.option("--dry-run", is_flag=True, help="Print the plan and change nothing."),
     click.option("--strict", is_flag=True, help="Refuse to keep steps whose definition has changed."),

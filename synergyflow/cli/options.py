@@ -84,3 +84,19 @@ def step_option(*, required: bool, help: str) -> Callable[[Function], Function]:
     return click.option(
         "--step", "-s", "step_name", required=required, metavar="STEP", shell_complete=complete_steps, help=help
     )
+
+
+def whole_number(least: int, most: int | None = None) -> Callable[[click.Context, click.Parameter, Any], int | None]:
+    """A callback for an option that takes a whole number within bounds; None stays None."""
+
+    def convert(context: click.Context, parameter: click.Parameter, value: Any) -> int | None:
+        if value is None:
+            return None
+        text = str(value)
+        number = int(text) if text.isascii() and text.removeprefix("-").isdigit() and len(text) < 10 else None
+        if number is None or number < least or (most is not None and number > most):
+            bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+            raise click.BadParameter(f"{text!r} is not a whole number {bounds}", context, parameter)
+        return number
+
+    return convert

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from synergyflow.cli.invocation import Invocation
-from synergyflow.cli.options import command, flow_option, timeperiod_option
+from synergyflow.cli.options import command, flow_option, timeperiod_option, whole_number
 from synergyflow.core.planning import interrupted_freerun
 from synergyflow.core.states import StepState
 from synergyflow.errors import EXIT_OK, NotFoundError
@@ -24,9 +24,7 @@ _FAILED_SHOWN = 5
 @command("status")
 @flow_option
 @timeperiod_option(required=False)
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many recent runs to list."
-)
+@click.option("--limit", callback=whole_number(1), default=20, show_default=True, help="How many recent runs to list.")
 def status_command(invocation: Invocation, flow_name: str, timeperiod: str | None, limit: int) -> int:
     """State of a run and of each step; without a timeperiod the recent runs of the flow."""
     from synergyflow.cli.surroundings import environment_of

@@ -211,9 +211,17 @@ def _attempt_lost(row: Any, at: datetime) -> StepEnded:
 
 
 def _reset_steps(connection: Connection, lease: Lease, plan: Plan) -> None:
-    """Every planned step has a row; those to run or skip are embryo; in mode `run` there are no others."""
+    """Every planned step has a row; those to run or skip are embryo; in mode `run` there are no others.
+
+    A managed mode decides the state of the flow run by the steps of its definition, so an unfinished step that is no
+    longer one of them goes; its attempts stay.
+    """
     if plan.mode is Mode.RUN:
         connection.execute(delete(step).where(step.c.flow_id == lease.flow_id))
+    elif plan.mode.is_managed and plan.removed:
+        unfinished = step.c.state.not_in([state.value for state in StepState if state.is_success])
+        of_flow = (step.c.flow_id == lease.flow_id) & step.c.step_name.in_(plan.removed)
+        connection.execute(delete(step).where(of_flow & unfinished))
     known = {
         row.step_name: row
         for row in connection.execute(

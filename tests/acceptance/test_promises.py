@@ -170,3 +170,14 @@ def test_every_execution_and_every_attempt_is_kept(project, switch):
     ExecutionEngine(flow).run(project.context(flow))
     record = project.record(flow)
     assert record.last_attempts == {"a": 2, "b": 3, "c": 2}
+
+
+def test_a_failed_step_that_is_removed_from_the_definition_does_not_keep_the_run_from_being_processed(project):
+    flow = chain_with_failing_middle(project.folder)
+    ExecutionEngine(flow).run(project.context(flow))
+    without = FlowGraph("promise").append("a", [], ShellCommandAction(f"echo a >> {project.folder}/ledger.txt"))
+    result = ExecutionEngine(without).recover(project.context(without))
+    assert result.plan.removed == ("b", "c")
+    assert result.state is FlowState.PROCESSED
+    assert project.states(without) == {"a": "processed"}
+    assert project.record(without).last_attempts == {"a": 1, "b": 1}

@@ -34,6 +34,7 @@ def test_ordinary_names_are_taken_as_they_are(name: str) -> None:
         ("x" * 201, "201 bytes"),
         ("é" * 101, "202 bytes"),
     ],
+    ids=ascii,
 )
 def test_names_that_could_leave_the_log_folder_or_break_a_line_are_refused(name: str, reason: str) -> None:
     with pytest.raises(DefinitionError, match=reason):

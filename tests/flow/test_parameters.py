@@ -71,6 +71,7 @@ def test_text_and_values_become_values_of_the_declared_type(declaration: type, g
         (datetime.date, "20130102", "expects date"),
         (datetime.date, datetime.datetime(2013, 1, 2, tzinfo=datetime.UTC), "expects date"),
     ],
+    ids=lambda value: ascii(value)[:30],
 )
 def test_what_is_not_of_the_type_is_refused(declaration: type, given: Any, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:

@@ -344,7 +344,9 @@ def test_a_moment_without_zone_is_refused_and_nothing_is_written(story: Story) -
 
 
 @pytest.mark.parametrize(
-    "error", ["a\0b", "half \ud83d a pair", "grüße 中 🙂", "100 % of :these {are} %(fine)s", "x" * 100_000]
+    "error",
+    ["a\0b", "half \ud83d a pair", "grüße 中 🙂", "100 % of :these {are} %(fine)s", "x" * 100_000],
+    ids=lambda error: ascii(error)[:30],
 )
 def test_any_text_of_an_error_can_be_recorded(story: Story, error: str) -> None:
     story.happens(started("load"), failed("load", error=error))

@@ -4,7 +4,8 @@ Owned by one thread. The same events give the same commands, whatever the hash s
 priority, then from the stable topological order. Steps wait in `_ready`, one heap for each cluster they may ask for.
 
 Rules of this file:
-- a step starts when its parents are processed or noop, once, on a cluster that serves it and has a free slot;
+- a step starts when its parents are processed or noop, once, on a cluster that serves it and has a free slot; behind a
+  parent that is kept it waits for what is worked on again before that one;
 - its own failures spend `retries`, failures of the infrastructure a budget of their own;
 - after a failure nothing new starts (`stop_on_failure`), or nothing derived from the failed step (else);
 - a cluster is asked for when a step can use it, and ended when nothing left can;
@@ -13,7 +14,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -78,6 +79,7 @@ class Progress:
     def __init__(self, graph: Graph, plan: Plan, *, infrastructure_retries: int = INFRASTRUCTURE_RETRIES) -> None:
         self._graph = graph
         self._steps: dict[str, _Step] = {}
+        self._children: dict[str, list[str]] = {}
         self._all_noop = all(
             step.state is StepState.NOOP for step in plan.steps if step.decision in (Decision.KEEP, Decision.LEAVE)
         )
@@ -117,12 +119,15 @@ class Progress:
     def _add_steps(self, plan: Plan, infrastructure_retries: int) -> None:
         planned = {step.name: step for step in plan.steps if step.runs or step.decision is Decision.SKIP}
         positions = self._graph.positions
+        before = _nearest_before(self._graph, planned)
         for name, step in planned.items():
+            for earlier in before[name]:
+                self._children.setdefault(earlier, []).append(name)
             spec = self._graph[name]
             self._steps[name] = _Step(
                 spec=spec,
                 position=positions[name],
-                waiting_for=len({parent for parent in spec.parents if parent in planned}),
+                waiting_for=len(before[name]),
                 attempt=step.attempt,
                 first_action=step.first_action,
                 continued=step.decision is Decision.CONTINUE,
@@ -249,12 +254,11 @@ class Progress:
         waiting.left = max(0, waiting.left - 1)
 
     def _unblock_children(self, name: str) -> None:
-        for child in self._graph.children(name):
-            step = self._steps.get(child)
-            if step is not None:
-                step.waiting_for -= 1
-                if step.waiting_for == 0 and not step.given_up:
-                    self._make_ready(step)
+        for child in self._children.get(name, ()):
+            step = self._steps[child]
+            step.waiting_for -= 1
+            if step.waiting_for == 0 and not step.given_up:
+                self._make_ready(step)
 
     def _make_ready(self, step: _Step) -> None:
         if step.skip:
@@ -330,3 +334,13 @@ class Progress:
             return None
         more = f"; and {len(self._errors) - 5} more" if len(self._errors) > 5 else ""
         return "; ".join(self._errors[:5]) + more
+
+
+def _nearest_before(graph: Graph, planned: Collection[str]) -> dict[str, dict[str, None]]:
+    """For each step the nearest ones before it that are worked on too; kept ones are looked through."""
+    nearest: dict[str, dict[str, None]] = {}
+    for name, spec in graph.specs.items():
+        nearest[name] = {}
+        for parent in spec.parents:
+            nearest[name].update({parent: None} if parent in planned else nearest[parent])
+    return nearest

@@ -73,7 +73,7 @@ class _Drawing:
         column = self._place(ending, above, target)
         straight = column in ending and column == self._above[0]
         if children:
-            target = self._open(children, column, target, shared=shared)
+            target = self._open(children, column, target, above if shared else None)
         cells = self._cells(above, incoming, ending, column, target)
         self._above = (column, target if shared else None)
         self._trim()
@@ -109,18 +109,23 @@ class _Drawing:
         first = max((index for index, lane in enumerate(above) if lane is not None), default=-1) + 1
         return first if first != last_column else first + 1
 
-    def _open(self, children: tuple[str, ...], column: int, target: int | None, *, shared: bool) -> int:
-        """The lane to the children, made if this is the first step that needs it."""
+    def _open(
+        self, children: tuple[str, ...], column: int, target: int | None, above: Sequence[_Lane | None] | None
+    ) -> int:
+        """The lane to the children, made if this is the first step that needs it.
+
+        A shared one (`above` is given) begins beside the step, and never where another one ends in the same row.
+        """
         if target is not None:
             return target
-        index = self._free_right_of(column) if shared else column
+        index = column if above is None else self._free_right_of(column, above)
         self._grow(index)
         self._lanes[index] = _Lane(children, set(children))
         return index
 
-    def _free_right_of(self, column: int) -> int:
+    def _free_right_of(self, column: int, above: Sequence[_Lane | None]) -> int:
         index = column + 1
-        while index < len(self._lanes) and self._lanes[index] is not None:
+        while any(index < len(lanes) and lanes[index] is not None for lanes in (self._lanes, above)):
             index += 1
         return index
 

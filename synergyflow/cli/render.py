@@ -32,11 +32,19 @@ _LOOKS: dict[str, tuple[str, str, str]] = {
 DECISIONS = {"run": "bold cyan", "continue": "bold cyan", "skip": "yellow", "keep": "green", "leave": "dim"}
 
 
+class _Console(Console):
+    """A console that leaves it to its caller what a reader who has gone means."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what there was, in place of an exit code of Rich's own."""
+        raise BrokenPipeError
+
+
 def make_console() -> Console:
     """The console on stdout. `NO_COLOR` and the terminal's abilities are respected."""
     is_terminal = sys.stdout.isatty()
     width = None if is_terminal or "COLUMNS" in os.environ else _WIDE
-    return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return _Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 class Page:
@@ -98,12 +106,11 @@ class Page:
         console.file.write(text)
 
 
-def table(*columns: str, last_wraps: bool = True) -> Table:
+def table(*columns: str) -> Table:
     """A table without lines; names fold where there is no room, so that they stay whole."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
-    for index, column in enumerate(columns):
-        is_last = index == len(columns) - 1
-        made.add_column(column, overflow="fold", no_wrap=False, ratio=1 if is_last and last_wraps else None)
+    for column in columns:
+        made.add_column(column, overflow="fold")
     return made
 
 
@@ -150,4 +157,4 @@ def counted(states: Iterable[str]) -> str:
 
 def make_story_console() -> Console:
     """A console for longer texts, which are broken into lines wherever they go."""
-    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 110)
+    return _Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 110)

@@ -194,6 +194,7 @@ def test_a_file_that_does_not_load_is_a_fault_with_its_line(
 ) -> None:
     project.write("flows/bad.py", text)
     project.flow("flows/good.py", "good")
+    before = set(sys.modules)
     catalogue = project.discover()
     assert list(catalogue.flows) == ["good"]
     (fault,) = catalogue.faults
@@ -201,7 +202,7 @@ def test_a_file_that_does_not_load_is_a_fault_with_its_line(
     assert line is None or fault.line == line
     assert message in fault.message
     assert "\n" not in str(fault)
-    assert not [name for name in sys.modules if name.endswith("_bad") and name.startswith(PRIVATE_PREFIX)]
+    assert not [name for name in set(sys.modules) - before if name.endswith("_bad") and name.startswith(PRIVATE_PREFIX)]
 
 
 def test_flows_of_a_file_that_breaks_off_are_not_usable(project: Any) -> None:

@@ -57,6 +57,7 @@ def command(name: str) -> Callable[[Callable[..., int]], click.Command]:
 
         settings = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
         made: click.Command = click.command(name, context_settings=settings)(with_common_options(call))
+        made.params.sort(key=lambda parameter: (parameter.name or "").startswith("common_"))  # own options first
         return made
 
     return decorate

@@ -17,7 +17,7 @@ CONTEXT = 'flows = ["flows"]\ncluster = "local"\nnumber_of_clusters = 2\n'
 PROFILE = 'type = "local"\nslots = 2\n'
 FLOWS = """
 from pathlib import Path
-from synergyflow import ActionError, FlowGraph, IdentityAction, PythonAction, ShellCommandAction
+from synergyflow import FlowGraph, IdentityAction, PythonAction, ShellCommandAction
 
 def load(logger):
     logger.info("looking for the feed [bold]now[/bold]")
@@ -31,7 +31,7 @@ feed = FlowGraph("feed", parameters={"airport": "JFK", "limit": 3})
 feed.append("extract", [], ShellCommandAction("echo extracted"))
 feed.append("load", ["extract"], PythonAction(load))
 feed.append("report", ["load"], IdentityAction())
-""".replace("ActionError, ", "")
+"""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,3 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     for name in ("SYNERGYFLOW_CONTEXT", "COLUMNS", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     return made
-
-
-def pytest_make_parametrize_id(val: object) -> str | None:
-    """Cases of text are told apart by the text."""
-    return val if isinstance(val, str) else None

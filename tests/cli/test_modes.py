@@ -161,7 +161,6 @@ def test_sigterm_leaves_jobs_running_and_recover_adopts_them(project: Any) -> No
 
 
 def test_a_second_signal_ends_the_program_at_once(project: Any) -> None:
-    project.write("deaf.py", "")
     project.write(
         "flows/deaf.py",
         """

@@ -119,11 +119,16 @@ def _carry_out(invocation: Invocation, asked: _Asked, flow: FlowGraph, context: 
     """Run, and say what came of it; the engine has told the rest on the way."""
     from synergyflow.bootstrap import make_engine
     from synergyflow.cli.signals import stopping_on_signals
+    from synergyflow.cli.terminal import Terminal
     from synergyflow.cli.watching import watching
 
-    with watching(invocation, context) as watchers, closing(make_engine(flow, context, observers=watchers)) as engine:
+    with (
+        Terminal() as terminal,
+        watching(invocation, context) as watchers,
+        closing(make_engine(flow, context, observers=watchers)) as engine,
+    ):
         plan = _planned(engine, asked)
-        with stopping_on_signals(engine.stop) as signals:
+        with stopping_on_signals(engine.stop, terminal.restore) as signals:
             result = engine.execute(plan)
     invocation.outcome = _exit_code(result, signals.exit_code)
     if invocation.json:

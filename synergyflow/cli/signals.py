@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -34,13 +34,17 @@ class Signals:
 
 
 @contextmanager
-def stopping_on_signals(stop: Stop) -> Iterator[Signals]:
-    """While this lasts, SIGINT and SIGTERM stop the engine. Does nothing in a thread that can't have handlers."""
+def stopping_on_signals(stop: Stop, leave: Callable[[], object]) -> Iterator[Signals]:
+    """While this lasts, SIGINT and SIGTERM stop the engine; `leave` is called before the program ends at once.
+
+    Does nothing in a thread that can't have handlers.
+    """
     signals = Signals()
 
     def handle(number: int, frame: FrameType | None) -> None:
         came = signal.Signals(number)
         if signals.exit_code is not None:
+            leave()
             os._exit(_EXIT_CODES[came])
         signals.exit_code = _EXIT_CODES[came]
         stop(_REASONS[came], cancel=came is signal.SIGINT)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import termios
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,30 +135,68 @@ def test_a_log_that_is_not_there_has_no_last_line(tmp_path: Path) -> None:
     assert last_line_of(tmp_path / "none.log", "2026010100") == ""
 
 
-def test_a_terminal_gets_a_live_view(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-    import pty
-    import subprocess
-    import sys
+def on_a_terminal(project: Any, flow: str, *, interrupts: int = 0) -> tuple[int, str, bool]:
+    """Run a flow on a terminal of its own: exit code, what was drawn, and whether the terminal is as it was.
 
+    Each interrupt is typed once the answer to the one before is to be seen.
+    """
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    line = [sys.executable, "-m", "synergyflow", "run", "--flow", flow, "--timeperiod", "2026010100"]
+    process = subprocess.Popen(
+        line, cwd=project.root, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=_control
+    )
+    said = b""
+    signs = [b"running", b"stopping:"][:interrupts]
+    while process.poll() is None or select.select([ours], [], [], 0)[0]:
+        if select.select([ours], [], [], 0.1)[0]:
+            said += os.read(ours, 65536)
+        if signs and signs[0] in said:
+            signs.pop(0)
+            os.write(ours, b"\x03")
+    is_restored = termios.tcgetattr(theirs) == before
+    os.close(theirs)
+    os.close(ours)
+    return process.wait(), said.decode(), is_restored
+
+
+def _control() -> None:
+    """Make stdin the terminal that sends this process its signals."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
-    ours, theirs = pty.openpty()
-    line = [sys.executable, "-m", "synergyflow", "run", "--flow", "feed", "--timeperiod", "2026010100"]
-    process = subprocess.Popen(line, cwd=project.root, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL)
-    os.close(theirs)
-    said = b""
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        said += part
-    os.close(ours)
-    assert process.wait() == 1
-    text = said.decode()
-    assert "\x1b[?25l" in text
-    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
-    assert "step load failed" in text
+    monkeypatch.setenv("LINES", "24")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_gets_a_live_view_and_is_given_back(project: Any) -> None:
+    code, said, is_restored = on_a_terminal(project, "feed")
+    assert (code, is_restored) == (1, True)
+    assert "\x1b[?25l" in said
+    assert said.rindex("\x1b[?25h") > said.rindex("\x1b[?25l")
+    assert "step load failed" in said
+
+
+DEAF = """
+from pathlib import Path
+from synergyflow import FlowGraph, PythonAction
+
+def work():
+    while not Path("go").exists():
+        pass
+
+deaf = FlowGraph("deaf").append("work", [], PythonAction(work))
+"""
+
+
+@pytest.mark.usefixtures("terminal")
+def test_the_terminal_is_given_back_even_if_the_program_is_ended_at_once(project: Any) -> None:
+    project.write("flows/deaf.py", DEAF)
+    code, said, is_restored = on_a_terminal(project, "deaf", interrupts=2)
+    assert (code, is_restored) == (130, True)
+    assert "^C" not in said
+    assert said.rindex("\x1b[?25h") > said.rindex("\x1b[?25l")

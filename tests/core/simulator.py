@@ -358,8 +358,19 @@ class World:
         total = len(self.plan.clusters) + min(len(self.lost), REPLACEMENTS)
         self._require(len(self.launched) < total, f"{command}: more than planned and replaced")
         self.launched[command.cluster] = SimulatedCluster(profile)
+        self._require(self._is_wanted(profile), f"{command}: no step waits that no launching cluster is there for")
         fails = self.random.random() < self.weather.launch_fails
         self._later(self.random.randint(0, 6), "fail" if fails else "ready", command.cluster)
+
+    def _is_wanted(self, profile: ProfileCapacity) -> bool:
+        """Whether as many steps wait for a cluster such as this one as are on their way to them."""
+        coming = [cluster.profile for cluster in self.launched.values() if cluster.phase == "launching"]
+        runnable = [spec for name, spec in self.specs.items() if name in self.planned and self._may_begin(name)]
+        for spec in runnable:
+            asking = [other for other in runnable if (other.cluster, other.job_kinds) == (spec.cluster, spec.job_kinds)]
+            if fits(spec, profile) and sum(fits(spec, other) for other in coming) <= len(asking):
+                return True
+        return False
 
     def _terminate(self, command: TerminateCluster) -> None:
         cluster = self.launched[command.cluster]

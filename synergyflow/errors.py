@@ -11,6 +11,7 @@ may be raised across the border of a room; foreign exceptions are translated whe
     │   ├── PlanOutdated                 exit 2   the record moved on since the plan was made
     │   └── RunOwned                     exit 3   another living engine holds the flow run
     ├── StoreError                       exit 2   the database
+    │   ├── StoreUnavailable             exit 2   it can't be reached just now; the same may succeed later
     │   ├── SchemaError                  exit 2   its tables are missing, older or newer
     │   └── LeaseLost                    exit 3   this engine no longer owns the flow run
     ├── ClusterError                     exit 1   a cluster or a job on it
@@ -79,6 +80,10 @@ class RunOwned(PlanRefused):
 
 class StoreError(SynergyFlowError):
     """The database could not be reached or refused what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The database could not be reached, or was busy: the same may succeed later. It is unknown whether it was done."""
 
 
 class SchemaError(StoreError):

@@ -61,8 +61,9 @@ class Store(ABC):
 
         Raises:
             LeaseLost: another engine has taken the flow run; nothing was written.
-            StoreError: the database could not be reached; it is unknown whether this was written. Repeating the call
-                with the same revision is safe: what was written already is not written twice.
+            StoreUnavailable: the database could not be reached; it is unknown whether this was written. Repeating the
+                call with the same revision and events is safe: what was written already is not written twice.
+            StoreError: the database refused, and would refuse again; nothing was written.
         """
 
     @abstractmethod

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from synergyflow.errors import SchemaError, StoreError
+from synergyflow.errors import SchemaError, StoreError, StoreUnavailable
 
 _HINTS = (
     ("unable to open database file", "check that its folder exists and may be written"),
@@ -35,12 +36,15 @@ _HINTS = (
     ("too many clients", "let the server take more connections, or run fewer engines at once"),
     ("does not exist", "create it on the server, or check database_url"),
 )
+_PASSING = frozenset({"OperationalError", "InterfaceError"})
+"""What drivers call errors of the surroundings (PEP 249), which may be gone when the same is tried again."""
+
 _GENERAL = "check database_url, and that the database can be reached"
 
 
 @contextmanager
 def translated(url: URL) -> Iterator[None]:
-    """Raise `StoreError` for whatever SQLAlchemy or a driver raises within."""
+    """Raise `StoreError` for whatever SQLAlchemy or a driver raises within; `StoreUnavailable` if it may pass."""
     try:
         yield
     except NoSuchModuleError:
@@ -54,7 +58,8 @@ def translated(url: URL) -> Iterator[None]:
 def store_error(url: URL, error: Exception) -> StoreError:
     """The database that was meant, the reason in the words of its driver, and what to try."""
     reason = _reason(error, url)
-    return StoreError(f"database {shown(url)}: {reason}", hint=_hint(reason))
+    kind = StoreUnavailable if _may_pass(error) else StoreError
+    return kind(f"database {shown(url)}: {reason}", hint=_hint(reason))
 
 
 def shown(url: URL) -> str:
@@ -81,6 +86,15 @@ def missing_driver(url: URL, module: str) -> StoreError:
     if url.get_backend_name() == "postgresql":
         hint = 'pip install "synergyflow[postgresql]"'
     return StoreError(f"database {shown(url)} needs {module}, which is not installed", hint=hint)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the connection, the server or the moment is to blame, not what was asked."""
+    if isinstance(error, OSError | PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or not _PASSING.isdisjoint(kind.__name__ for kind in type(error.orig).__mro__)
 
 
 def _reason(error: Exception, url: URL) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from synergyflow.errors import StoreError
+from synergyflow.errors import StoreError, StoreUnavailable
 from synergyflow.store.connecting import open_engine, parsed, writing
 from synergyflow.store.sql import SqlStore
 from synergyflow.store.upgrade import prepare
@@ -130,7 +130,7 @@ def test_a_connection_lost_in_a_commit_is_told_and_the_next_commit_connects_agai
     store = SqlStore(postgresql_url)
     story = Story(store, postgresql_url)
     story.begins()
-    with pytest.raises(StoreError, match=r"terminat|connection is lost"):
+    with pytest.raises(StoreUnavailable, match=r"terminat|connection is lost"):
         write_while_the_connection_ends(store, postgresql_url)
     story.happens(started("load"))
     assert story.step("load").cluster == "local-1"
@@ -170,7 +170,15 @@ def test_a_locked_file_is_told_after_the_patience_is_over(sqlite_url: str, monke
     monkeypatch.setattr(connecting, "_PRAGMAS", ("PRAGMA foreign_keys=ON",))
     with closing(sqlite3.connect(str(parsed(sqlite_url).database), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="locked") as refused:
+        with pytest.raises(StoreUnavailable, match="locked") as refused:
             Story(SqlStore(sqlite_url), sqlite_url).begins()
         other.execute("ROLLBACK")
     assert "another process" in str(refused.value.hint)
+
+
+def test_what_the_database_refuses_for_good_is_not_taken_for_a_passing_fault(database_url: str) -> None:
+    store = SqlStore(database_url)
+    with pytest.raises(StoreError) as refused, writing(store._engine) as connection:
+        connection.exec_driver_sql("INSERT INTO step (flow_id, step_name) VALUES (NULL, NULL)")
+    assert not isinstance(refused.value, StoreUnavailable)
+    store.close()

@@ -111,19 +111,19 @@ class Fleet:
         )
 
     def launch(self, waiting: Mapping[Need, int]) -> Iterable[Command]:
-        """Ask for a cluster for each waiting step that no launching or idle one is there for."""
+        """Ask for a cluster for each waiting step that none is on its way for; one on its way counts for one step."""
+        planned = [member for member in self._members.values() if member.phase is _Phase.PLANNED]
+        if not planned or not waiting:
+            return []
+        promises = _Promises(waiting)
+        for member in self._members.values():
+            if member.phase is _Phase.LAUNCHING:
+                promises.make(member)
         commands: list[Command] = []
-        for need, count in waiting.items():
-            coming = sum(
-                1 for member in self._members.values() if member.phase is _Phase.LAUNCHING and member.serves(need)
-            )
-            for member in self._members.values():
-                if coming >= count:
-                    break
-                if member.phase is _Phase.PLANNED and member.serves(need):
-                    member.phase = _Phase.LAUNCHING
-                    coming += 1
-                    commands.append(LaunchCluster(member.planned.name, member.planned.profile))
+        for member in planned:
+            if promises.make(member):
+                member.phase = _Phase.LAUNCHING
+                commands.append(LaunchCluster(member.planned.name, member.planned.profile))
         return commands
 
     def terminate(self, left: Mapping[Need, int]) -> Iterable[Command]:
@@ -134,6 +134,33 @@ class Fleet:
                 member.phase = _Phase.ENDING
                 commands.append(TerminateCluster(member.planned.name, member.step_failed))
         return commands
+
+
+class _Promises:
+    """Which cluster on its way is meant for which waiting steps. A promise may move to another step to make room."""
+
+    def __init__(self, waiting: Mapping[Need, int]) -> None:
+        self._open = dict(waiting)
+        self._made: dict[Need, list[_Member]] = {need: [] for need in waiting}
+
+    def make(self, member: _Member) -> bool:
+        """Whether a waiting step is found for the cluster, over and above those that have one."""
+        return self._find(member, set())
+
+    def _find(self, member: _Member, tried: set[Need]) -> bool:
+        for need, holders in self._made.items():
+            if need in tried or not member.serves(need):
+                continue
+            tried.add(need)
+            if self._open[need] > 0:
+                self._open[need] -= 1
+                holders.append(member)
+                return True
+            for position, holder in enumerate(holders):
+                if self._find(holder, tried):
+                    holders[position] = member
+                    return True
+        return False
 
 
 def _replacement(lost: PlannedCluster, members: Mapping[str, _Member]) -> PlannedCluster:

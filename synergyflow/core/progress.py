@@ -1,7 +1,7 @@
 """A running flow as a state machine: events in, commands out. It performs nothing and asks nobody.
 
 Owned by one thread. The same events give the same commands, whatever the hash seed or the clock: order comes from
-priority, then from the stable topological order. Steps wait in `_ready`, one heap for each cluster they may ask for.
+priority, then from the stable topological order. Steps wait in `_waiting`, one heap for each need.
 
 Rules of this file:
 - a step starts when its parents are processed or noop, once, on a cluster that serves it and has a free slot; behind a

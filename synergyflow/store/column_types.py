@@ -13,13 +13,29 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, Text
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
-Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 Number = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class DocumentType(TypeDecorator[Any]):
+    """A JSON document, binary on PostgreSQL, whose dialect is loaded only where it is used."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The type of that database."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(JSON(none_as_null=True))
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB(none_as_null=True))
+
+
+Document = DocumentType()
 
 
 class UtcDateTime(TypeDecorator[datetime]):

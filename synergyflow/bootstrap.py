@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from synergyflow.config.environment import Environment
 from synergyflow.config.profile import Profile
 from synergyflow.config.suggest import did_you_mean
 from synergyflow.core.plan import Capacity, ProfileCapacity
-from synergyflow.errors import ClusterLaunchError, ConfigurationError
+from synergyflow.errors import ClusterError, ClusterLaunchError, ConfigurationError
 
 if TYPE_CHECKING:
     from synergyflow.engine.engine import Engine
@@ -65,6 +64,8 @@ _SHIPPED: dict[str, MakeCluster] = {"local": _local}
 
 def cluster_types() -> list[str]:
     """Names of the types of clusters that can be made here."""
+    from importlib.metadata import entry_points
+
     return sorted({*_SHIPPED, *(entry.name for entry in entry_points(group="synergyflow.clusters"))})
 
 
@@ -77,6 +78,8 @@ def make_cluster(name: str, profile: Profile, site: Site) -> Cluster:
     shipped = _SHIPPED.get(profile.type)
     if shipped is not None:
         return shipped(name, profile, site)
+    from importlib.metadata import entry_points
+
     for entry in entry_points(group="synergyflow.clusters", name=profile.type):
         made: Cluster = entry.load()(name, profile, site)
         return made
@@ -101,6 +104,10 @@ class ProfileClusters:
         if known is None:
             raise ConfigurationError(f"the context has no cluster profile {profile!r}")
         return make_cluster(name, known, self._site)
+
+    def reach(self, name: str, profile: str, cluster_id: str | None) -> Cluster:
+        """See `ClusterMaker`."""
+        return _attached(self.make(name, profile), cluster_id)
 
     def host(self) -> Cluster:
         """See `ClusterMaker`."""
@@ -131,6 +138,18 @@ class GivenClusters:
                 return cluster
         raise ClusterLaunchError(f"no further cluster of profile {profile!r} was given to the engine")
 
+    def reach(self, name: str, profile: str, cluster_id: str | None) -> Cluster:
+        """See `ClusterMaker`: one that has not been handed out is used, and may be launched afterwards."""
+        if profile == HOST:
+            return _attached(self.host(), cluster_id)
+        for cluster in self._unused:
+            if cluster.profile == profile:
+                return _attached(cluster, cluster_id)
+        raise ClusterError(
+            f"no cluster of profile {profile!r} was given to the engine, and one has jobs to be ended",
+            hint=f"give the engine a cluster of profile {profile!r}",
+        )
+
     def host(self) -> Cluster:
         """See `ClusterMaker`."""
         return _local(HOST, Profile(name=HOST, type="local", slots=1), self._site)
@@ -152,6 +171,12 @@ class GivenClusters:
                 job_kinds=cluster.job_kinds,
             )
         return Capacity(tuple(profiles.values()))
+
+
+def _attached(cluster: Cluster, cluster_id: str | None) -> Cluster:
+    if cluster_id is not None:
+        cluster.attach(cluster_id)
+    return cluster
 
 
 def site_of(context: ExecutionContext) -> Site:

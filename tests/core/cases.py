@@ -33,7 +33,8 @@ from tests.core.reference import (
     predict,
     verdict,
 )
-from tests.core.simulator import RuleBroken, World
+from tests.core.simulator import World
+from tests.core.world import RuleBroken
 
 SEED = "synergyflow"
 

@@ -12,7 +12,7 @@ from synergyflow.core.graph import StepSpec
 from synergyflow.core.jobs import JobKind
 from synergyflow.core.plan import ProfileCapacity
 from tests.core.reference import Prediction, Script
-from tests.core.simulator import Weather
+from tests.core.world import Weather
 
 ALL_KINDS = frozenset(JobKind)
 SOME_KINDS = frozenset({JobKind.SHELL, JobKind.PYTHON})

@@ -1,20 +1,17 @@
 """A world in simulated time for one execution: it carries out commands and says what happened, in random order.
 
-The world keeps its own count of clusters, slots and attempts, and breaks at the first command that breaks a rule. What
-`Progress` keeps is never looked at.
+It breaks at the first command that breaks a rule.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
 
 from synergyflow.core.commands import (
     CancelStep,
-    Command,
     FinishRun,
     LaunchCluster,
     ScheduleRetry,
@@ -48,46 +45,14 @@ from tests.core.reference import (
     fits,
     resume_at,
     verdict,
-    waits_for,
 )
+from tests.core.world import Count, RuleBroken, SimulatedCluster, Weather
 
 Groups = tuple[GroupState, GroupState, GroupState]
 
 
-class RuleBroken(AssertionError):
-    """What the product did, or failed to do, against its rules."""
-
-
-@dataclass(frozen=True)
-class Weather:
-    """How rough the world is: chances for each cluster, and the times at which the execution is cut short."""
-
-    launch_fails: float = 0.0
-    cluster_lost: float = 0.0
-    stop_at: int | None = None
-    crash_at: int | None = None
-
-    @property
-    def is_calm(self) -> bool:
-        return not (self.launch_fails or self.cluster_lost or self.is_cut_short)
-
-    @property
-    def is_cut_short(self) -> bool:
-        return self.stop_at is not None or self.crash_at is not None
-
-
-@dataclass
-class SimulatedCluster:
-    """One cluster as the world knows it."""
-
-    profile: ProfileCapacity
-    phase: str = "launching"
-    running: set[str] = field(default_factory=set)
-    step_failed: bool = False
-
-
-class World:
-    """Runs one plan. Afterwards `outcomes`, `finish`, `launched` and the book tell what came of it."""
+class World(Count):
+    """Runs one plan."""
 
     def __init__(
         self,
@@ -102,24 +67,9 @@ class World:
         *,
         stop_on_failure: bool,
     ) -> None:
-        self.random, self.specs, self.plan, self.book, self.script = random, specs, plan, book, script
-        self.weather, self.fingerprints, self.stop_on_failure = weather, fingerprints, stop_on_failure
-        self.profiles = {profile.profile: profile for profile in pool}
-        self.planned = {step.name: step for step in plan.steps if step.decision in ("run", "continue", "skip")}
-        self.waits_for = {name: waits_for(specs, self.planned, name) for name in self.planned}
-        self.outcomes: dict[str, list[str]] = {name: [] for name in self.planned}
-        self.next_attempt = {name: (step.attempt, step.first_action) for name, step in self.planned.items()}
-        self.running: dict[str, int] = {}
-        self.place: dict[str, str] = {}
-        self.retrying: set[str] = set()
-        self.done: set[str] = set()
-        self.launched: dict[str, SimulatedCluster] = {}
-        self.lost: list[str] = []
-        self.halted = False
-        self.stopping = False
-        self.finish: FinishRun | None = None
-        self.log: list[Event | Command] = []
-        self.time = 0
+        super().__init__(
+            random, specs, plan, pool, book, script, weather, fingerprints, stop_on_failure=stop_on_failure
+        )
         self._heap: list[tuple[int, float, tuple[object, ...]]] = []
         self._progress = Progress(Graph(specs.values(), stop_on_failure=stop_on_failure), plan)
 
@@ -180,26 +130,37 @@ class World:
         return [StopRequested(at=self._now(), reason="asked to stop", cancel=cancel)]
 
     def _ready(self, name: str) -> list[Event]:
-        self.launched[name].phase = "ready"
+        cluster = self.launched[name]
+        if cluster.phase == "launching":
+            cluster.phase = "ready"
+        elif cluster.phase != "ending":
+            return []
         if self.random.random() < self.weather.cluster_lost:
             self._later(self.random.randint(0, 25), "lose", name)
         return [ClusterReady(at=self._now(), cluster=name)]
 
     def _fail(self, name: str) -> list[Event]:
+        if self.launched[name].phase not in ("launching", "ending"):
+            return []
+        if self.launched[name].phase != "launching":
+            return []
         self.launched[name].phase = "failed"
         return [ClusterFailed(at=self._now(), cluster=name, reason="no capacity")]
 
     def _lose(self, name: str) -> list[Event]:
         cluster = self.launched[name]
-        if cluster.phase != "ready":
+        if cluster.phase not in ("ready", "ending"):
             return []
+        if cluster.phase == "ready":
+            self.lost.append(name)
         cluster.phase = "lost"
-        self.lost.append(name)
         for step in sorted(cluster.running):
             self._later(self.random.randint(0, 2), "end", step, self.running[step], "cluster_lost")
         return [ClusterLost(at=self._now(), cluster=name, reason="reclaimed")]
 
     def _ended(self, name: str) -> list[Event]:
+        if self.launched[name].phase != "ending":
+            return []
         self.launched[name].phase = "ended"
         return [ClusterEnded(at=self._now(), cluster=name)]
 
@@ -270,7 +231,7 @@ class World:
             if not looked and not isinstance(command, ScheduleRetry | CancelStep | SkipStep):
                 looked = True
                 self._note_what_cannot_run()
-            self._require(self.finish is None, f"{command} after the end")
+            self.require(self.finish is None, f"{command} after the end")
             match command:
                 case StartStep():
                     self._start(command)
@@ -289,37 +250,30 @@ class World:
         if not looked:
             self._note_what_cannot_run()
         if self.finish is None and not self.halted:
-            self._require_no_idling()
+            self.require_no_idling()
+            self.require_clusters_are_coming()
 
     def _note_what_cannot_run(self) -> None:
         """A step whose turn has come and that no cluster is left for stops the flow as a failed one does."""
         if self.stop_on_failure and any(self.is_stranded(name) for name in self.planned):
             self.halted = True
 
-    def _require(self, holds: bool, otherwise: str) -> None:
-        if not holds:
-            raise RuleBroken(f"at {self.time}: {otherwise}")
-
-    def _may_begin(self, name: str) -> bool:
-        fresh = name not in self.running and name not in self.retrying and name not in self.done
-        return fresh and self.waits_for[name] <= self.done
-
     def _start(self, command: StartStep) -> None:
         name, cluster = command.step, self.launched.get(command.cluster)
         expected = self.next_attempt.get(name)
-        self._require(name in self.planned and self.planned[name].decision != "skip", f"{command}: not to be run")
-        self._require(not self.halted, f"{command} after a step was given up")
-        self._require(self._may_begin(name), f"{command}: it runs, it waits, it is done, or its parents are not")
-        self._require(verdict(self.specs[name], self.outcomes[name]) == "open", f"{command}: its retries are spent")
-        self._require((command.attempt, command.first_action) == expected, f"{command}, but expected {expected}")
+        self.require(name in self.planned and self.planned[name].decision != "skip", f"{command}: not to be run")
+        self.require(not self.halted, f"{command} after a step was given up")
+        self.require(self.may_begin(name), f"{command}: it runs, it waits, it is done, or its parents are not")
+        self.require(verdict(self.specs[name], self.outcomes[name]) == "open", f"{command}: its retries are spent")
+        self.require((command.attempt, command.first_action) == expected, f"{command}, but expected {expected}")
         continued = self.planned[name].decision == "continue" and not self.outcomes[name]
-        self._require(command.continued == continued, f"{command}: continued is {continued}")
+        self.require(command.continued == continued, f"{command}: continued is {continued}")
         if cluster is None or cluster.phase != "ready":
             raise RuleBroken(f"at {self.time}: {command}: its cluster is {cluster and cluster.phase}")
-        self._require(len(cluster.running) < cluster.profile.slots, f"{command}: its cluster has no free slot")
-        self._require(fits(self.specs[name], cluster.profile), f"{command}: its cluster is not what it asks for")
+        self.require(len(cluster.running) < cluster.profile.slots, f"{command}: its cluster has no free slot")
+        self.require(fits(self.specs[name], cluster.profile), f"{command}: its cluster is not what it asks for")
         known = self.book.last_attempts.get(name, 0)
-        self._require(command.attempt > known or continued, f"{command}: attempt {known} was made already")
+        self.require(command.attempt > known or continued, f"{command}: attempt {known} was made already")
         self._begin_attempt(name, command, cluster)
 
     def _begin_attempt(self, name: str, command: StartStep, cluster: SimulatedCluster) -> None:
@@ -342,9 +296,9 @@ class World:
 
     def _skip(self, command: SkipStep) -> None:
         name = command.step
-        self._require(name in self.planned and self.planned[name].decision == "skip", f"{command}: not to be skipped")
-        self._require(not self.halted, f"{command} after a step was given up")
-        self._require(self._may_begin(name), f"{command}: done already, or before its parents")
+        self.require(name in self.planned and self.planned[name].decision == "skip", f"{command}: not to be skipped")
+        self.require(not self.halted, f"{command} after a step was given up")
+        self.require(self.may_begin(name), f"{command}: done already, or before its parents")
         self.done.add(name)
         self.book.write(StepRecord(step_name=name, state=StepState.NOOP, fingerprint=self.fingerprints[name]))
 
@@ -352,38 +306,30 @@ class World:
         profile = self.profiles[command.profile]
         alive = [c for c in self.launched.values() if c.profile is profile and c.phase in ("launching", "ready")]
         planned = sum(cluster.profile == command.profile for cluster in self.plan.clusters)
-        self._require(not self.halted, f"{command} after a step was given up")
-        self._require(command.cluster not in self.launched, f"{command}: launched before")
-        self._require(len(alive) < planned, f"{command}: more of that profile than planned")
+        self.require(not self.halted, f"{command} after a step was given up")
+        self.require(command.cluster not in self.launched, f"{command}: launched before")
+        self.require(len(alive) < planned, f"{command}: more of that profile than planned")
         total = len(self.plan.clusters) + min(len(self.lost), REPLACEMENTS)
-        self._require(len(self.launched) < total, f"{command}: more than planned and replaced")
+        self.require(len(self.launched) < total, f"{command}: more than planned and replaced")
+        coming = self.on_their_way()
+        helps = self.helped([*coming, profile]) > self.helped(coming)
+        self.require(helps, f"{command}: every step that it could help has a cluster on its way")
         self.launched[command.cluster] = SimulatedCluster(profile)
-        self._require(self._is_wanted(profile), f"{command}: no step waits that no launching cluster is there for")
         fails = self.random.random() < self.weather.launch_fails
         self._later(self.random.randint(0, 6), "fail" if fails else "ready", command.cluster)
 
-    def _is_wanted(self, profile: ProfileCapacity) -> bool:
-        """Whether as many steps wait for a cluster such as this one as are on their way to them."""
-        coming = [cluster.profile for cluster in self.launched.values() if cluster.phase == "launching"]
-        runnable = [spec for name, spec in self.specs.items() if name in self.planned and self._may_begin(name)]
-        for spec in runnable:
-            asking = [other for other in runnable if (other.cluster, other.job_kinds) == (spec.cluster, spec.job_kinds)]
-            if fits(spec, profile) and sum(fits(spec, other) for other in coming) <= len(asking):
-                return True
-        return False
-
     def _terminate(self, command: TerminateCluster) -> None:
         cluster = self.launched[command.cluster]
-        self._require(cluster.phase == "ready", f"{command}: it is {cluster.phase}")
-        self._require(not cluster.running, f"{command}: {sorted(cluster.running)} run on it")
-        self._require(command.step_failed == cluster.step_failed, f"{command}: step_failed is {cluster.step_failed}")
+        self.require(cluster.phase in ("launching", "ready"), f"{command}: it is {cluster.phase}")
+        self.require(not cluster.running, f"{command}: {sorted(cluster.running)} run on it")
+        self.require(command.step_failed == cluster.step_failed, f"{command}: step_failed is {cluster.step_failed}")
         cluster.phase = "ending"
         self._later(self.random.randint(0, 3), "ended", command.cluster)
 
     def _cancel(self, command: CancelStep, events: Sequence[Event]) -> None:
         """The step ends as canceled, unless its own end comes first."""
         just_ended = any(isinstance(event, StepEnded) and event.step == command.step for event in events)
-        self._require(command.step in self.running or just_ended, f"{command}: it does not run")
+        self.require(command.step in self.running or just_ended, f"{command}: it does not run")
         if not just_ended:
             self._later(self.random.randint(0, 4), "end", command.step, self.running[command.step], "canceled")
 
@@ -393,70 +339,16 @@ class World:
         own_before = sum(outcome not in INFRASTRUCTURE for outcome in outcomes[:-1])
         spec = self.specs[name]
         delay = 0.0 if infrastructure else spec.retry_delay * spec.retry_backoff**own_before
-        self._require(verdict(spec, outcomes) == "open", f"{command}: its retries are spent")
-        self._require(command.attempt == self.next_attempt[name][0], f"{command}: not the next attempt")
-        self._require(command.spends_retry is not infrastructure, f"{command}: after {outcomes[-1]}")
-        self._require(command.delay == delay, f"{command}: expected a delay of {delay}")
+        self.require(verdict(spec, outcomes) == "open", f"{command}: its retries are spent")
+        self.require(command.attempt == self.next_attempt[name][0], f"{command}: not the next attempt")
+        self.require(command.spends_retry is not infrastructure, f"{command}: after {outcomes[-1]}")
+        self.require(command.delay == delay, f"{command}: expected a delay of {delay}")
         self.retrying.add(name)
         self._later(int(command.delay), "due_again", name)
 
     def _finish(self, command: FinishRun) -> None:
-        self._require(not self.running, f"{command} while {sorted(self.running)} run")
+        self.require(not self.running, f"{command} while {sorted(self.running)} run")
         alive = [name for name, c in self.launched.items() if c.phase not in ("failed", "lost", "ended")]
-        self._require(not alive, f"{command} while {alive} are alive")
+        self.require(not alive, f"{command} while {alive} are alive")
         self.finish = command
         self.book.finish(self.plan, command)
-
-    def _require_no_idling(self) -> None:
-        """No step may wait that could start, and no idle cluster be kept that nothing can use."""
-        room = [c for c in self.launched.values() if c.phase == "ready" and len(c.running) < c.profile.slots]
-        if not room:
-            return
-        blocked = self.blocked()
-        left = {name for name in self.planned if name not in self.done and name not in blocked}
-        for name in left - self.running.keys():
-            if self.planned[name].decision != "skip" and self._may_begin(name):
-                waits = any(fits(self.specs[name], cluster.profile) for cluster in room)
-                self._require(not waits, f"step {name} waits although a cluster has room for it")
-        for cluster in room:
-            used = cluster.running or any(
-                fits(self.specs[name], cluster.profile) for name in left if self.planned[name].decision != "skip"
-            )
-            self._require(bool(used), "an idle cluster is kept that no step can use")
-
-    def blocked(self) -> Collection[str]:
-        """Steps given up, and those that wait for one of them."""
-        found: set[str] = set()
-        for name in self.planned:
-            spent = verdict(self.specs[name], self.outcomes[name]) in ("invalid", "canceled")
-            if spent or self.is_stranded(name) or self.waits_for[name] & found:
-                found.add(name)
-        return found
-
-    def is_stranded(self, name: str) -> bool:
-        """Whether the turn of the step has come and no cluster is left that it could run on."""
-        return self._may_begin(name) and not self._can_still_run(name)
-
-    def _can_still_run(self, name: str) -> bool:
-        """Whether a cluster for the step is alive, or may yet be launched."""
-        if self.planned[name].decision == "skip":
-            return True
-        spec = self.specs[name]
-        if any(fits(spec, c.profile) and c.phase in ("launching", "ready") for c in self.launched.values()):
-            return True
-        return any(count > 0 and fits(spec, self.profiles[profile]) for profile, count in self.launchable().items())
-
-    def launchable(self) -> dict[str, int]:
-        """How many more clusters of each profile may be asked for."""
-        counts: dict[str, int] = {}
-        for cluster in self.plan.clusters:
-            counts[cluster.profile] = counts.get(cluster.profile, 0) + (cluster.name not in self.launched)
-        replaced: dict[str, int] = {}
-        for name in self.lost[:REPLACEMENTS]:
-            profile = self.launched[name].profile.profile
-            replaced[profile] = replaced.get(profile, 0) + 1
-        planned = {cluster.name for cluster in self.plan.clusters}
-        for profile, number in replaced.items():
-            made = sum(c.profile.profile == profile for name, c in self.launched.items() if name not in planned)
-            counts[profile] = counts.get(profile, 0) + number - made
-        return counts

@@ -20,7 +20,7 @@ from synergyflow.core.plan import Decision, Plan
 from synergyflow.errors import PlanRefused, RunOwned
 from tests.core.cases import Asked, Entry, check, digest
 
-CASES = int(os.environ.get("SYNERGYFLOW_CASES", "24000"))
+CASES = int(os.environ.get("SYNERGYFLOW_CASES", "21600"))
 CHUNKS = 24
 DIGESTED = 300
 PROJECT = Path(__file__).parents[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -19,22 +20,22 @@ from synergyflow.core.states import (
     move,
 )
 
-TABLES = {FlowState: FLOW_MOVES, StepState: STEP_MOVES, GroupState: GROUP_MOVES}
+TABLES: dict[type[StrEnum], Any] = {FlowState: FLOW_MOVES, StepState: STEP_MOVES, GroupState: GROUP_MOVES}
 
 
 @pytest.mark.parametrize("states", TABLES)
 def test_every_move_that_is_not_in_the_table_raises_and_changes_nothing(states: type[StrEnum]) -> None:
     table = TABLES[states]
-    before = {old: set(new) for old, new in table.items()}  # type: ignore[attr-defined]
+    before = {old: set(new) for old, new in table.items()}
 
     for old, new in product(states, states):
-        if new in table[old]:  # type: ignore[index]
-            assert move(table, old, new) is new  # type: ignore[type-var]
+        if new in table[old]:
+            assert move(table, old, new) is new
         else:
             with pytest.raises(IllegalMove, match=f"{old} can't become {new}"):
-                move(table, old, new)  # type: ignore[type-var]
+                move(table, old, new)
 
-    assert {old: set(new) for old, new in table.items()} == before  # type: ignore[attr-defined]
+    assert {old: set(new) for old, new in table.items()} == before
 
 
 @pytest.mark.parametrize("states", TABLES)
@@ -45,7 +46,7 @@ def test_every_state_has_its_moves_and_can_be_reached(states: type[StrEnum]) -> 
     assert list(table) == list(states)
     reached, more = {first}, {first}
     while more:
-        more = {new for old in more for new in table[old]} - reached  # type: ignore[index]
+        more = {new for old in more for new in table[old]} - reached
         reached |= more
     assert reached == set(states)
 

@@ -129,6 +129,7 @@ class Cluster(JobRunner):
         job_kinds: what it can run; anything else is refused before it is launched.
         slots: steps at a time.
         poll_bounds: how often it may be looked at.
+        settling_seconds: so long after a submit `find` may not know of the job yet.
         labels: names, beside its profile's, by which a step may ask for it.
         keep_alive, keep_failed: not to be terminated at all; not after a step failed on it.
     """
@@ -139,6 +140,7 @@ class Cluster(JobRunner):
     job_kinds: frozenset[JobKind]
     slots: int
     poll_bounds: PollBounds
+    settling_seconds: float = 0.0
     labels: frozenset[str] = frozenset()
     keep_alive: bool = False
     keep_failed: bool = False

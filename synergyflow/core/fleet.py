@@ -74,8 +74,9 @@ class Fleet:
         member = self._members[name]
         if member.phase is _Phase.GONE:
             return
+        was_wanted = member.phase is not _Phase.ENDING
         member.phase = _Phase.GONE
-        if self._replacements_left > 0:
+        if was_wanted and self._replacements_left > 0:
             self._replacements_left -= 1
             replacement = _replacement(member.planned, self._members)
             self._members[replacement.name] = _Member(replacement)
@@ -127,10 +128,11 @@ class Fleet:
         return commands
 
     def terminate(self, left: Mapping[Need, int]) -> Iterable[Command]:
-        """End every ready and idle cluster that no unfinished step could use."""
+        """End every cluster, ready and idle or still coming up, that no unfinished step could use."""
         commands: list[Command] = []
         for member in self._members.values():
-            if member.phase is _Phase.READY and not member.busy and not any(map(member.serves, left)):
+            lives = member.phase in (_Phase.LAUNCHING, _Phase.READY)
+            if lives and not member.busy and not any(map(member.serves, left)):
                 member.phase = _Phase.ENDING
                 commands.append(TerminateCluster(member.planned.name, member.step_failed))
         return commands

@@ -101,6 +101,11 @@ class Progress:
         """Whether `FinishRun` has been commanded."""
         return self._finished
 
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of the steps that were tried and given up, in that order."""
+        return tuple(self._failed)
+
     def on(self, *events: Event) -> list[Command]:
         """Take note of the events, in their order, and say what to do now. Events that change nothing are ignored."""
         commands: list[Command] = []

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from synergyflow.clusters.base import Cluster
 from synergyflow.core.commands import LaunchCluster, TerminateCluster
-from synergyflow.core.events import ClusterFailed, ClusterRequested
-from synergyflow.engine.agent import ClusterAgent
-from synergyflow.engine.inbox import Inbox
+from synergyflow.core.events import ClusterFailed, ClusterRequested, Event
+from synergyflow.engine.agent import AgentParts, ClusterAgent
+from synergyflow.engine.inbox import Inbox, Post
 from synergyflow.engine.ports import ClusterMaker
 from synergyflow.errors import SynergyFlowError
+
+LEAVE_SECONDS = 10.0
+ABORT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,7 @@ class FleetParts:
     token: Callable[[str], str]
     now: Callable[[], datetime]
     clock: Callable[[], float]
+    mask: Callable[[str], str] = str
 
 
 class Agents:
@@ -42,61 +48,89 @@ class Agents:
         return self._agents[name]
 
     def requested(self, command: LaunchCluster) -> ClusterRequested:
-        """Make the agent; what is to be recorded before it may launch."""
-        parts = self._parts
+        """Make the agent; what is to be recorded before it may launch. One that can't be made fails as it launches."""
+        token = self._parts.token(command.cluster)
         cluster_type = ""
         try:
-            cluster = parts.maker.make(command.cluster, command.profile)
+            cluster = self._parts.maker.make(command.cluster, command.profile)
             cluster_type = cluster.type
-            self._agents[command.cluster] = ClusterAgent(
-                cluster,
-                parts.token(command.cluster),
-                post=parts.inbox.post,
-                logger=parts.logger,
-                now=parts.now,
-                clock=parts.clock,
-            )
+            self._agents[command.cluster] = self._agent(cluster, token, self._parts.inbox.post)
         except SynergyFlowError as error:
             self._broken[command.cluster] = str(error)
+        except Exception as error:
+            self._parts.logger.exception("making cluster %s: unexpected", command.cluster)
+            self._broken[command.cluster] = f"{type(error).__name__}: {error}"
         return ClusterRequested(
-            at=parts.now(),
+            at=self._parts.now(),
             cluster=command.cluster,
             profile=command.profile,
             type=cluster_type,
-            token=parts.token(command.cluster),
+            token=token,
         )
 
     def launch(self, command: LaunchCluster) -> None:
         """Launch what was requested; its events follow."""
         broken = self._broken.get(command.cluster)
-        if broken is not None:
-            failed = ClusterFailed(at=self._parts.now(), cluster=command.cluster, reason=broken)
-            self._parts.inbox.post(failed)
+        if broken is None:
+            self._agents[command.cluster].launch()
             return
-        self._agents[command.cluster].launch()
+        parts = self._parts
+        parts.logger.error("cluster %s can't be launched: %s", command.cluster, broken)
+        parts.inbox.post(ClusterFailed(at=parts.now(), cluster=command.cluster, reason=parts.mask(broken)))
 
     def terminate(self, command: TerminateCluster) -> None:
         """End it; `ClusterEnded` follows."""
-        self._agents[command.cluster].terminate(step_failed=command.step_failed)
+        agent = self._agents.get(command.cluster)
+        if agent is not None:
+            agent.terminate(step_failed=command.step_failed)
 
     def host(self) -> ClusterAgent:
-        """The agent for child processes of the engine; launched when it is first needed."""
+        """The agent for child processes of the engine; launched when it is first needed.
+
+        Raises:
+            ClusterError: it can't be used.
+        """
         with self._host_lock:
             if self._host is None:
-                parts = self._parts
-                self._host = ClusterAgent(
-                    parts.maker.host(),
-                    parts.token("host"),
-                    post=lambda event: None,
-                    logger=parts.logger,
-                    now=parts.now,
-                    clock=parts.clock,
-                )
-                self._host.launch()
+                agent = self._agent(self._parts.maker.host(), self._parts.token("host"), _unrecorded)
+                agent.launch()
+                agent.wait_until_up()
+                self._host = agent
             return self._host
 
-    def leave(self) -> None:
-        """Stop looking at whatever still lives. May be repeated."""
-        agents = [*self._agents.values(), *([self._host] if self._host is not None else [])]
-        for agent in agents:
+    def leave(self, seconds: float = LEAVE_SECONDS) -> bool:
+        """Stop looking at whatever still lives. Whether every agent is done, after at most so many seconds."""
+        for agent in self._all():
             agent.leave()
+        return self._join(seconds)
+
+    def abort(self, seconds: float = ABORT_SECONDS) -> bool:
+        """End whatever still lives, with what runs on it. Whether that is done, after at most so many seconds."""
+        for agent in self._all():
+            agent.abort()
+        return self._join(seconds)
+
+    def release(self, error: SynergyFlowError) -> None:
+        """Whoever still waits for a job is told this error."""
+        for agent in self._all():
+            agent.release(error)
+
+    def _agent(self, cluster: Cluster, token: str, post: Post) -> ClusterAgent:
+        parts = self._parts
+        return ClusterAgent(
+            cluster,
+            token,
+            AgentParts(post=post, logger=parts.logger, mask=parts.mask, now=parts.now, clock=parts.clock),
+        )
+
+    def _join(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        left = [agent for agent in self._all() if not agent.join(deadline - time.monotonic())]
+        return not left
+
+    def _all(self) -> list[ClusterAgent]:
+        return [*self._agents.values(), *([self._host] if self._host is not None else [])]
+
+
+def _unrecorded(event: Event) -> None:
+    """The engine's own host is none of the clusters of the plan."""

@@ -15,11 +15,20 @@ HEARTBEAT_SECONDS = 15.0
 class Heartbeat:
     """Renews a lease until stopped; tells once when it was lost."""
 
-    def __init__(self, store: Store, lease: Lease, on_lost: Callable[[], None], logger: logging.Logger) -> None:
+    def __init__(
+        self,
+        store: Store,
+        lease: Lease,
+        on_lost: Callable[[], None],
+        logger: logging.Logger,
+        *,
+        seconds: float = HEARTBEAT_SECONDS,
+    ) -> None:
         self._store = store
         self._lease = lease
         self._on_lost = on_lost
         self._logger = logger
+        self._seconds = seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -32,7 +41,7 @@ class Heartbeat:
         self._thread.join()
 
     def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT_SECONDS):
+        while not self._stop.wait(self._seconds):
             try:
                 self._store.renew(self._lease)
             except LeaseLost:
@@ -40,3 +49,5 @@ class Heartbeat:
                 return
             except StoreError as error:
                 self._logger.warning("the lease could not be renewed: %s", error)
+            except Exception:
+                self._logger.exception("the lease could not be renewed: unexpected")

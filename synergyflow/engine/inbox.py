@@ -1,7 +1,7 @@
 """The one queue of an execution: every thread posts, only the driver takes.
 
 What needs a decision wakes the driver at once; what is only to be recorded (an action's completion) rides along with
-the next batch, and never later than `LAZY_SECONDS`.
+the next batch, and never waits longer than `LAZY_SECONDS`. With nothing to take the driver sleeps.
 """
 
 from __future__ import annotations
@@ -16,13 +16,18 @@ from synergyflow.errors import LeaseLost
 LAZY_SECONDS = 0.1
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Posted:
     """An event under way to the journal; `durable` is set once it is committed, `refused` if it never will be."""
 
     event: Event
     durable: threading.Event | None = None
     refused: bool = field(default=False)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody goes on as soon as it is durable."""
+        return self.durable is not None
 
     def settle(self) -> None:
         """It is durable: let go who waits."""
@@ -68,19 +73,22 @@ class Inbox:
     def take(self, timeout: float | None) -> list[Posted]:
         """All that was posted, once something urgent is there, lazy things are due, or `timeout` seconds are over."""
         with self._condition:
-            if not self._urgent:
-                wait = LAZY_SECONDS if timeout is None else min(timeout, LAZY_SECONDS)
-                self._condition.wait(max(0.0, wait))
-            taken, self._posted, self._urgent = self._posted, [], False
+            if not self._posted and not self._closed:
+                self._condition.wait(timeout)
+            if self._posted and not self._urgent:
+                self._condition.wait(LAZY_SECONDS if timeout is None else min(timeout, LAZY_SECONDS))
+            self._urgent = False  # before the list is taken: a signal handler that posts in between is not missed
+            taken, self._posted = self._posted, []
             return taken
 
     def close(self) -> None:
-        """Nobody takes any more: whoever waits, now or later, is refused."""
+        """Nobody takes any more: whoever waits, now or later, is refused. May be repeated."""
         with self._condition:
             self._closed = True
             for posted in self._posted:
                 posted.refuse()
             self._posted = []
+            self._condition.notify_all()
 
     def _put(self, posted: Posted, *, urgent: bool) -> None:
         with self._condition:
@@ -88,8 +96,9 @@ class Inbox:
                 posted.refuse()
                 return
             self._posted.append(posted)
-            if urgent and not self._urgent:
-                self._urgent = True
+            wakes = len(self._posted) == 1 or (urgent and not self._urgent)
+            self._urgent |= urgent
+            if wakes:
                 self._condition.notify()
 
 

@@ -1,11 +1,13 @@
 """Jobs in flight on one cluster: their output is passed on, their end is told, whoever must end is ended.
 
 The agent of the cluster calls `tick` from its thread, with one batched look at the cluster however many jobs there are.
-Nobody else waits, polls or escalates.
+Nobody else waits, polls or escalates. What goes wrong with one job, or with where its output goes, harms no other.
 """
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,35 +38,42 @@ class WatchedJob:
     position: int = 0
     cancel_asked_at: float | None = None
     forced_at: float | None = None
+    force_again_at: float = -math.inf
     final: JobStatus | None = None
+    output_fails: bool = False
     _ended: bool = field(default=False)
 
 
 class JobWatch:
     """The jobs in flight on one cluster. `add` and `cancel` may be called from any thread."""
 
-    def __init__(self, cluster: Cluster, clock: Callable[[], float]) -> None:
+    def __init__(self, cluster: Cluster, clock: Callable[[], float], logger: logging.Logger) -> None:
         self._cluster = cluster
         self._clock = clock
+        self._logger = logger
         self._lock = threading.Lock()
         self._jobs: dict[str, WatchedJob] = {}
-        self._lost: str | None = None
+        self._over: SynergyFlowError | None = None
 
     def __len__(self) -> int:
         return len(self._jobs)
 
     def add(self, job: WatchedJob) -> None:
-        """Watch the job from now on. On a cluster that was lost it ends at once."""
+        """Watch the job from now on. Where nobody watches any more it ends at once."""
         with self._lock:
             self._jobs[job.job_id] = job
-            lost = self._lost
-        if lost is not None:
-            self.lose(lost)
+            over = self._over
+        if over is not None:
+            self.end_all(over)
 
     def cancel(self, job: WatchedJob) -> None:
-        """End the job: ask the cluster politely now, by force if that takes too long. May be repeated."""
+        """End the job: ask the cluster politely now, by force if that takes too long. May be repeated.
+
+        Raises:
+            ClusterError: the cluster could not be asked; it is asked by force in a while.
+        """
         with self._lock:
-            if job.cancel_asked_at is not None:
+            if job.cancel_asked_at is not None or job._ended:
                 return
             job.cancel_asked_at = self._clock()
         self._cluster.cancel(job.job_id)
@@ -95,11 +104,15 @@ class JobWatch:
 
     def lose(self, reason: str) -> None:
         """The cluster is gone: each job ends as lost with it."""
+        self.end_all(ClusterLost(f"cluster {self._cluster.name} was lost: {reason}"))
+
+    def end_all(self, error: SynergyFlowError) -> None:
+        """Nobody watches any more: each job, now or later, ends with this error; of several the first one holds."""
         with self._lock:
-            self._lost = reason
-            jobs = list(self._jobs.values())
+            self._over = self._over or error
+            jobs, error = list(self._jobs.values()), self._over
         for job in jobs:
-            self._end(job, ClusterLost(f"cluster {self._cluster.name} was lost: {reason}"))
+            self._end(job, error)
 
     def _pump(self, job: WatchedJob) -> bool:
         """Pass on what there is of the output, up to a bound; once the job has ended and all is passed on, tell it."""
@@ -114,23 +127,38 @@ class JobWatch:
                     break
                 moved = True
                 job.position = chunk.next_position
-                job.on_output(chunk.data)
+                self._pass_on(job, chunk.data)
         except ClusterError as error:
             if job.final is not None:
-                job.on_output(f"\n[the rest of the output could not be fetched: {error}]\n".encode())
+                self._pass_on(job, f"\n[the rest of the output could not be fetched: {error}]\n".encode())
                 self._end(job, job.final)
+                moved = True
         return moved
 
+    def _pass_on(self, job: WatchedJob, data: bytes) -> None:
+        try:
+            job.on_output(data)
+        except Exception:
+            if not job.output_fails:
+                job.output_fails = True
+                self._logger.exception("output of job %s on %s can't be passed on", job.job_id, self._cluster.name)
+
     def _escalate(self, job: WatchedJob) -> None:
+        """Force what was asked politely; a cluster that can't be asked is asked again; at last the job is lost."""
         if job.cancel_asked_at is None or job.final is not None:
             return
         now = self._clock()
-        if job.forced_at is None and now - job.cancel_asked_at >= POLITE_SECONDS:
-            job.forced_at = now
-            self._cluster.cancel(job.job_id, force=True)
-        elif job.forced_at is not None and now - job.forced_at >= FORCE_SECONDS:
+        if job.forced_at is not None and now - job.forced_at >= FORCE_SECONDS:
             message = f"it did not end within {FORCE_SECONDS:.0f} s of being forced to"
             job.final = JobStatus(job_id=job.job_id, state=JobState.LOST, message=message)
+        elif now >= job.force_again_at and now - job.cancel_asked_at >= POLITE_SECONDS:
+            job.forced_at = now if job.forced_at is None else job.forced_at
+            job.force_again_at = now + POLITE_SECONDS
+            try:
+                self._cluster.cancel(job.job_id, force=True)
+                job.force_again_at = math.inf
+            except ClusterError as error:
+                self._logger.warning("ending job %s on %s by force: %s", job.job_id, self._cluster.name, error)
 
     def _end(self, job: WatchedJob, outcome: Outcome) -> None:
         with self._lock:
@@ -138,4 +166,7 @@ class JobWatch:
                 return
             job._ended = True
             self._jobs.pop(job.job_id, None)
-        job.on_end(outcome)
+        try:
+            job.on_end(outcome)
+        except Exception:
+            self._logger.exception("the end of job %s on %s can't be told", job.job_id, self._cluster.name)

@@ -22,7 +22,7 @@ class Observers:
         for observer in list(self._observers):
             try:
                 observer.begin(plan)
-            except Exception:  # noqa: BLE001 - watching must not stop what is watched
+            except BaseException:  # noqa: BLE001 - watching must not stop what is watched
                 self._drop(observer)
 
     def tell(self, events: Sequence[Event]) -> None:
@@ -30,7 +30,7 @@ class Observers:
         for observer in list(self._observers):
             try:
                 observer.on(events)
-            except Exception:  # noqa: BLE001 - watching must not stop what is watched
+            except BaseException:  # noqa: BLE001 - watching must not stop what is watched
                 self._drop(observer)
 
     def _drop(self, observer: Observer) -> None:

@@ -59,6 +59,9 @@ class ClusterMaker(Protocol):
     def make(self, name: str, profile: str) -> Cluster:
         """A cluster of that profile under that name."""
 
+    def reach(self, name: str, profile: str, cluster_id: str | None) -> Cluster:
+        """A cluster that an earlier engine launched, to look for its jobs. Takes none away from `make`."""
+
     def host(self) -> Cluster:
         """A cluster for child processes of the engine on its own host."""
 

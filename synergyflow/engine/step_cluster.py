@@ -8,6 +8,7 @@ submitted twice.
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,15 +16,19 @@ from datetime import datetime
 
 from synergyflow.clusters.base import Cluster, JobRunner, succeeded
 from synergyflow.core.events import JobEnded, JobIntended, JobSubmitted
-from synergyflow.core.jobs import Job, JobIdentity, JobKind, JobStatus, digest_of
+from synergyflow.core.jobs import Job, JobIdentity, JobKind, JobState, JobStatus, digest_of
 from synergyflow.core.records import JobRecord
 from synergyflow.engine.agent import ClusterAgent
+from synergyflow.engine.gate import Gate
 from synergyflow.engine.inbox import Inbox
 from synergyflow.engine.job_watch import Outcome, WatchedJob
-from synergyflow.engine.leftovers import end_and_confirm
+from synergyflow.engine.leftovers import end_and_confirm, look_up
 from synergyflow.engine.ports import StepLog
 from synergyflow.errors import ClusterError, ClusterLost, JobCanceled, JobFailed, JobLost, StepTimeout
 from synergyflow.filesystems.base import Filesystem
+
+LOOK_UP_PAUSES = (0.0, 1.0, 5.0)
+"""Seconds before each look for a job that a cluster may have taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,7 @@ class StepCluster(JobRunner):
         known: Mapping[str, JobRecord],
         now: Callable[[], datetime],
         mask: Callable[[str], str],
+        gate: Gate | None = None,
     ) -> None:
         self._key = key
         self._agent = agent
@@ -59,6 +65,7 @@ class StepCluster(JobRunner):
         self._known = known
         self._now = now
         self._mask = mask
+        self._gate = gate or Gate()
         self._action = 0
         self._ordinal = 0
         self._log_name = ""
@@ -121,16 +128,17 @@ class StepCluster(JobRunner):
                 f"cluster {agent.cluster.name} can't run {job.kind} jobs",
                 hint="give the step a cluster that can (policy `cluster`)",
             )
-        token = self._identity().token
-        job_id = self._submit_or_adopt(agent, job, token)
-        log_name = self._log_name
-        watched = agent.watch(
+        token, log_name = self._identity().token, self._log_name
+        job_id, adopted = self._submit_or_adopt(agent, job, token)
+        watched = WatchedJob(
             job_id,
-            lambda chunk: self._log.output(log_name, chunk),
-            lambda outcome: self._ended(agent, token, log_name, outcome, on_end),
+            on_output=lambda chunk: self._log.output(log_name, chunk),
+            on_end=lambda outcome: on_end(self._ended(agent, token, log_name, outcome, adopted=adopted)),
+            since=time.monotonic(),
         )
         self._in_flight = (agent, watched)
-        self._ordinal += 1
+        self._ordinal += 1  # before it is watched: its end may be told, and the attempt go on, at once
+        agent.watch(watched)
         if self._ended_by is not None:
             agent.cancel(watched)
 
@@ -165,38 +173,77 @@ class StepCluster(JobRunner):
             ordinal=self._ordinal,
         )
 
-    def _submit_or_adopt(self, agent: ClusterAgent, job: Job, token: str) -> str:
+    def _submit_or_adopt(self, agent: ClusterAgent, job: Job, token: str) -> tuple[str, bool]:
+        """The job's id, and whether it was there already."""
         digest = digest_of(job)
         before = self._known.get(token)
-        if before is not None:
-            found = agent.cluster.find(token)
+        if before is None:
+            self._intend(agent, job, token, digest)
+        else:
+            found = look_up(agent.cluster, token)
             if before.digest != digest:
-                if found is not None:
-                    end_and_confirm(agent.cluster, found, time.monotonic)
+                self._end_other(agent, token, found)
                 raise JobLost("the interrupted attempt had asked for another job here; it was canceled")
             if found is not None:
                 self._log.logger(self._log_name).info("job %s is found again and goes on", found)
                 self._submitted(token, found, adopted=True)
-                return found
-        else:
-            self._intend(agent, job, token, digest)
+                return found, True
         job_id = self._submit(agent, job, token)
         self._submitted(token, job_id, adopted=False)
-        return job_id
+        return job_id, False
+
+    def _end_other(self, agent: ClusterAgent, token: str, found: str | None) -> None:
+        """End what an interrupted attempt had submitted in this place.
+
+        Raises:
+            JobFailed: it may still run, so nothing may take its place.
+        """
+        if found is not None:
+            try:
+                end_and_confirm(agent.cluster, found, time.monotonic)
+            except ClusterLost:
+                raise
+            except ClusterError as error:
+                raise JobFailed(
+                    f"the interrupted attempt had asked for another job here, and that does not end: {error}",
+                    hint=f"end job {found} on cluster {self.name}, then engine recover",
+                ) from error
+        self._end_of(token, "canceled", message="the interrupted attempt had asked for another job here")
 
     def _submit(self, agent: ClusterAgent, job: Job, token: str) -> str:
         """Submit once; where the answer is unclear, the cluster is asked whether it has the job."""
-        try:
-            return agent.submit(job, token)
-        except (JobFailed, ClusterLost) as error:
-            state = "failed" if isinstance(error, JobFailed) else "lost"
-            self._end_of(token, state, message=str(error))
-            raise
-        except ClusterError:
-            found = agent.cluster.find(token)
-            if found is None:
+        with self._gate:
+            try:
+                return agent.submit(job, token)
+            except (JobFailed, ClusterLost) as error:
+                state = "failed" if isinstance(error, JobFailed) else "lost"
+                self._end_of(token, state, message=str(error))
                 raise
-            return found
+            except ClusterError as error:
+                found = self._sought(agent, token, error)
+                if found is None:
+                    self._end_of(token, "lost", message=str(error))
+                    raise
+                return found
+
+    def _sought(self, agent: ClusterAgent, token: str, unclear: ClusterError) -> str | None:
+        """The job after an unclear answer; None if it is clear that the cluster has none.
+
+        Raises:
+            JobFailed: the cluster does not tell, so the job may run, and no other may take its place.
+        """
+        for pause in LOOK_UP_PAUSES:
+            threading.Event().wait(pause)
+            try:
+                return look_up(agent.cluster, token)
+            except ClusterLost:
+                raise
+            except ClusterError as error:
+                self._log.logger(self._log_name).warning("looking for the job on %s: %s", self.name, error)
+        raise JobFailed(
+            f"whether cluster {self.name} has taken the job can't be told: {unclear}",
+            hint="when the cluster answers again, engine recover ends the job if there is one",
+        ) from unclear
 
     def _intend(self, agent: ClusterAgent, job: Job, token: str, digest: str) -> None:
         self._inbox.post_and_wait(
@@ -223,17 +270,21 @@ class StepCluster(JobRunner):
             )
         )
 
-    def _ended(
-        self, agent: ClusterAgent, token: str, log_name: str, outcome: Outcome, on_end: Callable[[Outcome], None]
-    ) -> None:
-        self._log.end_output(log_name)
+    def _ended(self, agent: ClusterAgent, token: str, log_name: str, outcome: Outcome, *, adopted: bool) -> Outcome:
+        """Note the end of a job; what the attempt is told of it."""
+        try:
+            self._log.end_output(log_name)
+        except OSError as error:
+            self._log.logger(log_name).warning("the end of the output could not be written: %s", error)
         self._in_flight = None
-        if isinstance(outcome, JobStatus):
-            self._end_of(token, outcome.state.value, message=outcome.message, status=outcome)
-            self.settled.append((agent.cluster, outcome.job_id))
-        else:
+        if not isinstance(outcome, JobStatus):
             self._end_of(token, "lost", message=str(outcome))
-        on_end(outcome)
+            return outcome
+        self._end_of(token, outcome.state.value, message=outcome.message, status=outcome)
+        self.settled.append((agent.cluster, outcome.job_id))
+        if adopted and outcome.state is JobState.CANCELED and self._ended_by is None:
+            return JobLost(f"job {outcome.job_id} was canceled while no engine watched it")
+        return outcome
 
     def _end_of(self, token: str, state: str, *, message: str, status: JobStatus | None = None) -> None:
         self._inbox.post_lazily(

@@ -13,6 +13,7 @@ may be raised across the border of a room; foreign exceptions are translated whe
     ├── StoreError                       exit 2   the database
     │   ├── StoreUnavailable             exit 2   it can't be reached just now; the same may succeed later
     │   ├── SchemaError                  exit 2   its tables are missing, older or newer
+    │   │   └── SchemaOutdated           exit 2   they are older, and can be brought up to date
     │   └── LeaseLost                    exit 3   this engine no longer owns the flow run
     ├── ClusterError                     exit 1   a cluster or a job on it
     │   ├── ClusterLaunchError           exit 1   it did not come up
@@ -88,6 +89,10 @@ class StoreUnavailable(StoreError):
 
 class SchemaError(StoreError):
     """The database's tables are missing, older than this program, or newer than it."""
+
+
+class SchemaOutdated(SchemaError):
+    """The database's tables are older than this program; an upgrade brings them up to date."""
 
 
 class LeaseLost(StoreError):

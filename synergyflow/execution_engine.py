@@ -82,7 +82,7 @@ class ExecutionEngine:
 
     def _mode(self, context: ExecutionContext, mode: Mode, step_name: str | None = None) -> RunResult:
         engine = self._for(context)
-        return engine.execute(engine.plan(mode, step_name))
+        return engine.execute(engine.plan(mode, step_name, upgrade=True))
 
     def _for(self, context: ExecutionContext) -> Engine:
         flow = self._resolve(context)

@@ -100,7 +100,7 @@ def _show(invocation: Invocation, asked: _Asked, flow: FlowGraph, context: Execu
     from synergyflow.bootstrap import make_engine
 
     with closing(make_engine(flow, context)) as engine:
-        plan = _planned(engine, asked)
+        plan = _planned(engine, asked, upgrade=False)
     parameters = _parameters(asked, flow, context)
     if invocation.json:
         from synergyflow.cli.documents import plan_document
@@ -127,7 +127,7 @@ def _carry_out(invocation: Invocation, asked: _Asked, flow: FlowGraph, context: 
         watching(invocation, context) as watchers,
         closing(make_engine(flow, context, observers=watchers)) as engine,
     ):
-        plan = _planned(engine, asked)
+        plan = _planned(engine, asked, upgrade=True)
         with stopping_on_signals(engine.stop, terminal.restore) as signals:
             result = engine.execute(plan)
     invocation.outcome = _exit_code(result, signals.exit_code)
@@ -143,8 +143,8 @@ def _carry_out(invocation: Invocation, asked: _Asked, flow: FlowGraph, context: 
     return invocation.outcome
 
 
-def _planned(engine: Engine, asked: _Asked) -> Plan:
-    return engine.plan(asked.mode, asked.step_name, strict=asked.strict)
+def _planned(engine: Engine, asked: _Asked, *, upgrade: bool) -> Plan:
+    return engine.plan(asked.mode, asked.step_name, strict=asked.strict, upgrade=upgrade)
 
 
 def _exit_code(result: RunResult, signaled: int | None) -> int:

@@ -228,7 +228,8 @@ class Progress:
 
     def _stop(self, event: StopRequested, commands: list[Command]) -> None:
         self._interrupted = True
-        self._errors.append(event.reason)
+        if event.reason not in self._errors:
+            self._errors.append(event.reason)
         self._halt()
         if event.cancel and not self._cancel:
             self._cancel = True

@@ -2,292 +2,200 @@
 
 Events come in by the inbox. For each batch: `Progress` decides, the journal records (events and the starts that they
 allow in one commit), waiting threads and observers are told, and only then the commands are performed. Only this thread
-writes.
+writes. How commands are performed is in `performing`, how commits persist in `recording`.
 """
 
 from __future__ import annotations
 
-import heapq
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from synergyflow.core.commands import (
-    CancelStep,
-    Command,
-    FinishRun,
-    LaunchCluster,
-    ScheduleRetry,
-    SkipStep,
-    StartStep,
-    TerminateCluster,
-)
 from synergyflow.core.events import (
-    ClusterRequested,
     Event,
     RetryDue,
-    RetryScheduled,
     RunBegan,
     RunEnded,
     StepEnded,
-    StepSkipped,
-    StepStarted,
     StopRequested,
 )
 from synergyflow.core.progress import Progress
 from synergyflow.core.states import FlowState
 from synergyflow.engine.fleet import Agents
+from synergyflow.engine.gate import Gate
 from synergyflow.engine.inbox import Inbox, Posted
 from synergyflow.engine.observing import Observers
-from synergyflow.engine.step_run import StepRun
+from synergyflow.engine.performing import Performer
+from synergyflow.engine.recording import Recorder
 from synergyflow.engine.workers import Workers
 from synergyflow.errors import LeaseLost, StoreError
-from synergyflow.store.base import Lease, Store
 
-PATIENCE_SECONDS = 300.0
-COMMIT_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
+GATE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the driver works with."""
+    """What the driver works with. `lost` is set when the lease is; `mask` hides secrets in texts that are recorded."""
 
     progress: Progress
-    store: Store
-    lease: Lease
-    revision: int
+    recorder: Recorder
+    performer: Performer
     agents: Agents
     inbox: Inbox
+    gate: Gate
+    lost: threading.Event
     observers: Observers
-    make_run: Callable[[StartStep], StepRun]
-    fingerprints: Mapping[str, str]
-    timeouts: Mapping[str, float]
     workers: Workers
     logger: logging.Logger
+    mask: Callable[[str], str]
     now: Callable[[], datetime]
     clock: Callable[[], float]
 
 
 class Driver:
-    """Carries one plan out. `run` is called once; `stop` may be called from any thread or signal handler."""
+    """Carries one plan out. `run` is called once; `stop` and `lose` by any thread or signal handler."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._revision = parts.revision
-        self._runs: dict[str, StepRun] = {}
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
-        self._timer_count = 0
-        self._leave: StopRequested | None = None
-        self._lost = False
+        self._leaving = False
         self._ended: RunEnded | None = None
 
     def run(self) -> RunEnded:
         """Return the outcome once it is durable and every cluster has ended (or was left on purpose).
 
         Raises:
-            LeaseLost: another engine has taken the flow run.
-            StoreError: the database was out of reach for longer than the engine's patience.
+            LeaseLost: another engine has taken the flow run; what runs is left to it.
+            StoreError: the database was out of reach for longer than the engine's patience; all clusters have ended.
         """
         try:
-            self._turn([Posted(RunBegan(at=self._parts.now()))])
+            self._turn([Posted(RunBegan(at=self._parts.now())), *self._parts.inbox.take(0.0)])
             while self._ended is None:
                 self._turn(self._take())
-            return self._ended
+        except LeaseLost:
+            self._stop_starting()
+            self._parts.agents.leave()
+            raise
+        except BaseException as error:
+            self._break_off(error)
+            raise
         finally:
             self._parts.inbox.close()
+            finished = self._ended is not None and not self._leaving
+            self._parts.workers.close(wait=finished)
             self._parts.agents.leave()
-            self._parts.workers.close(wait=self._ended is not None and self._leave is None)
+            self._parts.agents.release(LeaseLost("the engine has ended, and does not look after this job any more"))
+            self._parts.performer.close_logs()
+        return self._ended
 
     def stop(self, reason: str, *, cancel: bool) -> None:
         """Start nothing new; end what runs (`cancel`) or leave it to be adopted. May be repeated."""
         self._parts.inbox.post(StopRequested(at=self._parts.now(), reason=reason, cancel=cancel))
+        self._parts.recorder.hurry()
 
     def lose(self) -> None:
         """The lease is lost: stop without writing."""
-        self._lost = True
+        self._parts.lost.set()
+        self._parts.recorder.hurry()
         self._parts.inbox.post(RetryDue(at=self._parts.now(), step=""))
 
     # -- one turn of the loop -------------------------------------------------------------------------------------
 
     def _take(self) -> list[Posted]:
-        """The next batch; timers that are due come first. An interrupt of this thread asks to cancel."""
-        try:
-            timeout = max(0.0, self._timers[0][0] - self._parts.clock()) if self._timers else None
-            posted = self._parts.inbox.take(timeout)
-        except KeyboardInterrupt:
-            self.stop("interrupted from the keyboard", cancel=True)
-            posted = self._parts.inbox.take(0.0)
-        while self._timers and self._timers[0][0] <= self._parts.clock():
-            heapq.heappop(self._timers)[2]()
+        """The next batch, with the timers that are due by then done."""
+        next_time = self._parts.performer.next_time()
+        timeout = None if next_time is None else max(0.0, next_time - self._parts.clock())
+        posted = self._parts.inbox.take(timeout)
+        self._parts.performer.do_what_is_due()
         return posted
 
     def _turn(self, posted: Sequence[Posted]) -> None:
-        if self._lost:
-            raise LeaseLost("another engine has taken over the flow run")
-        if not posted:
-            return
-        events = [item.event for item in posted]
-        commands = self._parts.progress.on(*events)
-        facts: list[Event] = [event for event in events if not isinstance(event, RetryDue | RunBegan)]
-        facts.extend(fact for command in commands for fact in self._facts(command))
-        self._leave = next((e for e in events if isinstance(e, StopRequested) and not e.cancel), self._leave)
-        if self._leave is not None and not any(isinstance(command, FinishRun) for command in commands):
-            commands = []
-            facts = [fact for fact in facts if not isinstance(fact, StepStarted | ClusterRequested | RetryScheduled)]
-            facts.append(self._left(self._leave))
-        self._record(facts, posted)
-        self._after(events)
-        self._parts.observers.tell(facts)
-        self._ended = next((fact for fact in facts if isinstance(fact, RunEnded)), None)
-        if self._ended is None:
-            for command in commands:
-                self._perform(command)
-
-    def _left(self, request: StopRequested) -> RunEnded:
-        return RunEnded(at=self._parts.now(), state=FlowState.INVALID, error=request.reason, interrupted=True)
-
-    def _record(self, facts: Sequence[Event], posted: Sequence[Posted]) -> None:
-        """Commit, then let go who waits for it; who waits for what can't be recorded is refused."""
+        """Decide, record, tell, perform. Who waits for what is not recorded is refused, whatever happens."""
         try:
-            self._commit(facts)
+            if self._parts.lost.is_set():
+                raise LeaseLost("another engine has taken over the flow run")
+            if not posted:
+                return
+            events = [item.event for item in posted]
+            commands = self._parts.progress.on(*events)
+            leave = next((e for e in events if isinstance(e, StopRequested) and not e.cancel), None)
+            if leave is not None:
+                self._leave(leave, posted)
+                return
+            facts = [*_facts(events), *(fact for command in commands for fact in self._parts.performer.facts(command))]
+            self._parts.recorder.write(facts)
         except BaseException:
             for item in posted:
                 item.refuse()
             raise
         for item in posted:
             item.settle()
+        self._tell(facts)
+        if self._ended is None:
+            for command in commands:
+                self._parts.performer.perform(command)
 
-    def _commit(self, facts: Sequence[Event]) -> None:
-        """Write, or try again while patience lasts: remote work goes on meanwhile, nothing new starts."""
-        if not facts:
-            return
-        began, tries, pause = self._parts.clock(), 0, threading.Event()
-        while True:
-            try:
-                self._parts.store.commit(self._parts.lease, self._revision + 1, facts)
-                self._revision += 1
-                return
-            except LeaseLost:
-                raise
-            except StoreError as error:
-                if self._parts.clock() - began > PATIENCE_SECONDS:
-                    raise
-                wait = COMMIT_PAUSES[min(tries, len(COMMIT_PAUSES) - 1)]
-                self._parts.logger.warning("the database did not take a commit, trying again in %s s: %s", wait, error)
-                tries += 1
-                pause.wait(wait)
+    def _tell(self, facts: Sequence[Event]) -> None:
+        """These are durable."""
+        for fact in facts:
+            if isinstance(fact, StepEnded):
+                self._parts.performer.is_over(fact)
+            elif isinstance(fact, RunEnded):
+                self._ended = fact
+        self._parts.observers.tell(facts)
 
-    def _facts(self, command: Command) -> Sequence[Event]:
-        """What is recorded of a command before it is performed."""
-        now = self._parts.now()
-        match command:
-            case StartStep():
-                return [
-                    StepStarted(
-                        at=now,
-                        step=command.step,
-                        attempt=command.attempt,
-                        cluster=command.cluster,
-                        fingerprint=self._parts.fingerprints[command.step],
-                        first_action=command.first_action,
-                        continued=command.continued,
-                    )
-                ]
-            case SkipStep():
-                return [StepSkipped(at=now, step=command.step)]
-            case ScheduleRetry():
-                retry_at = now + timedelta(seconds=command.delay)
-                attempt, spends = command.attempt, command.spends_retry
-                return [
-                    RetryScheduled(at=now, step=command.step, attempt=attempt, retry_at=retry_at, spends_retry=spends)
-                ]
-            case LaunchCluster():
-                return [self._parts.agents.requested(command)]
-            case FinishRun():
-                return [
-                    RunEnded(
-                        at=now,
-                        state=command.state,
-                        error=command.error,
-                        interrupted=command.interrupted,
-                        failed=command.failed,
-                    )
-                ]
-            case TerminateCluster() | CancelStep():
-                return []
+    # -- ends that are not the plan's -----------------------------------------------------------------------------
 
-    def _after(self, events: Sequence[Event]) -> None:
-        """The ends of these attempts are durable: what was kept for them may go."""
-        for event in events:
-            if isinstance(event, StepEnded):
-                run = self._runs.pop(event.step, None)
-                if run is not None:
-                    run.log.close()
-                    self._parts.workers.submit(run.forget_jobs)
+    def _stop_starting(self) -> None:
+        """From now on nothing begins anywhere: no job, no action."""
+        self._parts.gate.close()
+        self._parts.performer.abandon_all()
 
-    # -- commands -------------------------------------------------------------------------------------------------
+    def _leave(self, request: StopRequested, posted: Sequence[Posted]) -> None:
+        """Go, and let what runs go on, to be adopted. What is just being launched or submitted is waited for a little,
 
-    def _perform(self, command: Command) -> None:
-        match command:
-            case StartStep():
-                self._start(command)
-            case CancelStep():
-                self._end_step(command.step, "canceled")
-            case ScheduleRetry():
-                due = RetryDue(at=self._parts.now(), step=command.step)
-                self._at(command.delay, lambda: self._parts.inbox.post(due))
-            case LaunchCluster():
-                self._parts.agents.launch(command)
-            case TerminateCluster():
-                self._parts.agents.terminate(command)
-            case SkipStep() | FinishRun():
-                pass
-
-    def _start(self, command: StartStep) -> None:
-        run = self._parts.make_run(command)
-        self._runs[command.step] = run
-        timeout = self._parts.timeouts.get(command.step)
-        if timeout is not None:
-            self._at(timeout, lambda: self._time_out(command, timeout))
-        self._parts.workers.submit(self._advance, run, None)
-
-    def _time_out(self, command: StartStep, timeout: float) -> None:
-        run = self._runs.get(command.step)
-        if run is not None and run.start is command:
-            self._parts.logger.warning("step %s: the time-out of %g s is over, it is ended", command.step, timeout)
-            self._end_step(command.step, "timeout")
-            self._at(60.0, lambda: self._name_if_still_running(command))
-
-    def _name_if_still_running(self, command: StartStep) -> None:
-        run = self._runs.get(command.step)
-        if run is not None and run.start is command:
-            self._parts.logger.warning("step %s was asked to end and still runs code of its own", command.step)
-            self._at(60.0, lambda: self._name_if_still_running(command))
-
-    def _end_step(self, step: str, reason: str) -> None:
-        run = self._runs.get(step)
-        if run is not None:
-            self._parts.workers.submit(run.end, reason)
-
-    def _advance(self, run: StepRun, outcome: object) -> None:
-        """In a worker: take the attempt up with the outcome that it waits for, until it waits again or has ended."""
+        so that it is on record; what somebody wants to do once it is recorded is refused instead.
+        """
+        self._leaving = True
+        self._stop_starting()
+        if not (self._parts.gate.wait_until_empty(GATE_SECONDS) and self._parts.agents.leave()):
+            self._parts.logger.warning("left without the answer to a call that was under way")
+        known = [*posted, *self._parts.inbox.take(0.0)]
+        facts = _facts([item.event for item in known if not item.is_awaited])
+        ended = RunEnded(
+            at=self._parts.now(),
+            state=FlowState.INVALID,
+            error=self._parts.mask(request.reason),
+            interrupted=True,
+            failed=self._parts.progress.failed,
+        )
         try:
-            wait = run.work.send(outcome)  # type: ignore[arg-type]
-            while True:
-                try:
-                    wait(lambda ended: self._resume(run, ended))
-                    return
-                except Exception as error:  # noqa: BLE001 - whatever a submit raises is the attempt's to handle
-                    wait = run.work.throw(error)
-        except StopIteration as ended:
-            self._parts.inbox.post(ended.value)
+            self._parts.recorder.write([*facts, ended])
+        finally:
+            for item in known:
+                item.refuse()
+        self._tell([*facts, ended])
 
-    def _resume(self, run: StepRun, outcome: object) -> None:
-        """In the thread that saw the end: hand the attempt to a worker, unless the execution is over."""
-        self._parts.workers.submit(self._advance, run, outcome)
+    def _break_off(self, error: BaseException) -> None:
+        """The engine can't go on: all clusters are ended (unless left on purpose), and what can be is recorded."""
+        text = self._parts.mask(f"{error}" if isinstance(error, StoreError) else f"{type(error).__name__}: {error}")
+        self._parts.logger.error("the engine can't go on: %s", text)
+        self._stop_starting()
+        if not self._leaving:
+            self._parts.logger.warning("all clusters are ended")
+            self._parts.agents.abort()
+        posted = self._parts.inbox.take(0.0)
+        facts = [*_facts([item.event for item in posted if not item.is_awaited])]
+        over = {fact.step for fact in [*self._parts.recorder.unclear, *facts] if isinstance(fact, StepEnded)}
+        if not self._leaving:
+            facts.extend(end for end in self._parts.performer.ends_of_all(error) if end.step not in over)
+        for item in posted:
+            item.refuse()
+        ended = RunEnded(at=self._parts.now(), state=FlowState.INVALID, error=text, failed=self._parts.progress.failed)
+        self._parts.recorder.write_off(facts, ended)
 
-    def _at(self, delay: float, act: Callable[[], None]) -> None:
-        self._timer_count += 1
-        heapq.heappush(self._timers, (self._parts.clock() + delay, self._timer_count, act))
+
+def _facts(events: Sequence[Event]) -> list[Event]:
+    """What the journal keeps of what was posted."""
+    return [event for event in events if not isinstance(event, RetryDue | RunBegan)]

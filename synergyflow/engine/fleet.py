@@ -31,7 +31,7 @@ class FleetParts:
     token: Callable[[str], str]
     now: Callable[[], datetime]
     clock: Callable[[], float]
-    mask: Callable[[str], str] = str
+    mask: Callable[[str], str]
 
 
 class Agents:

@@ -20,7 +20,7 @@ class Heartbeat:
         store: Store,
         lease: Lease,
         on_lost: Callable[[], None],
-        logger: logging.Logger,
+        logger: Callable[[], logging.Logger],
         *,
         seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
@@ -48,6 +48,6 @@ class Heartbeat:
                 self._on_lost()
                 return
             except StoreError as error:
-                self._logger.warning("the lease could not be renewed: %s", error)
-            except Exception:
-                self._logger.exception("the lease could not be renewed: unexpected")
+                self._logger().warning("the lease could not be renewed: %s", error)
+            except Exception:  # noqa: BLE001 - the next beat may do better
+                self._logger().exception("the lease could not be renewed: unexpected")

@@ -51,11 +51,11 @@ class StepCluster(JobRunner):
         agent: ClusterAgent,
         host: Callable[[], ClusterAgent],
         inbox: Inbox,
+        gate: Gate,
         log: StepLog,
         known: Mapping[str, JobRecord],
         now: Callable[[], datetime],
         mask: Callable[[str], str],
-        gate: Gate | None = None,
     ) -> None:
         self._key = key
         self._agent = agent
@@ -65,7 +65,7 @@ class StepCluster(JobRunner):
         self._known = known
         self._now = now
         self._mask = mask
-        self._gate = gate or Gate()
+        self._gate = gate
         self._action = 0
         self._ordinal = 0
         self._log_name = ""

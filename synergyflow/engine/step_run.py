@@ -38,6 +38,9 @@ from synergyflow.errors import (
 from synergyflow.flow.action import Action, ActionRuntime
 from synergyflow.flow.step import Step
 
+LEFT = "left"
+"""Why an attempt ends here whose engine leaves."""
+
 ROLLBACK_OFFSET = 1_000_000
 """Added to the position of an action to number the jobs of its rollback."""
 
@@ -71,21 +74,42 @@ class StepRun:
         self._rolled_back = False
         self.work = self._work()
 
-    @property
-    def log(self) -> StepLog:
-        """Where the attempt's lines go."""
-        return self._with.log
-
     def end(self, reason: str) -> None:
         """Ask the attempt to end: `timeout` or `canceled`. Its job is ended, its code is asked to stop."""
         self._ended_by = self._ended_by or reason
         self._stopping.set()
         self._with.cluster.end_by(reason)
 
-    def forget_jobs(self) -> None:
-        """The outcome is durable: clusters need keep nothing of its jobs any more."""
+    def abandon(self) -> None:
+        """The engine leaves: what runs goes on, but no further action begins here, and nothing is undone."""
+        self._ended_by = self._ended_by or LEFT
+        self._stopping.set()
+
+    def tidy_up(self) -> None:
+        """The outcome is durable: clusters need keep nothing of its jobs any more, and the log is complete."""
         for cluster, job_id in self._with.cluster.settled:
-            cluster.forget(job_id)
+            try:
+                cluster.forget(job_id)
+            except Exception as error:  # noqa: BLE001 - what is kept too long harms nobody
+                self._with.log.logger(None).warning("job %s could not be forgotten: %s", job_id, error)
+        self.close_log()
+
+    def close_log(self) -> None:
+        """Nothing more is expected of the attempt."""
+        self._with.log.close()
+
+    def broken(self, error: BaseException) -> StepEnded:
+        """The end of an attempt that the engine itself could not carry to its end."""
+        return StepEnded(
+            at=self._with.now(),
+            step=self.step.step_name,
+            attempt=self.start.attempt,
+            state=StepState.INVALID,
+            error=self._with.mask(describe(error)),
+            failure_class=FailureClass.ENGINE_LOST,
+            actions_done=self._done,
+            rolled_back=self._rolled_back,
+        )
 
     # -- the attempt ----------------------------------------------------------------------------------------------
 
@@ -173,6 +197,8 @@ class StepRun:
     def _refuse_if_ended(self) -> None:
         if self._ended_by == "timeout":
             raise StepTimeout(f"the step took longer than its time-out of {self.step.timeout:g} s")
+        if self._ended_by == LEFT:
+            raise LeaseLost("the engine has left the step")
         if self._ended_by is not None:
             raise JobCanceled("the step was canceled")
 
@@ -205,7 +231,10 @@ class StepRun:
         self._rolled_back = True
         failed = next((group for group, state in self._groups.items() if state is GroupState.RUNNING), Group.MAIN)
         self._groups[failed] = GroupState.FAILED
-        self._with.inbox.post_and_wait(self._moved(failed, GroupState.FAILED))
+        try:
+            self._with.inbox.post_and_wait(self._moved(failed, GroupState.FAILED))
+        except LeaseLost:
+            return
         self._with.cluster.reopen()
         for number, action in reversed(to_undo):
             logger = self._with.log.logger(action.log_name)
@@ -214,7 +243,7 @@ class StepRun:
             try:
                 action.rollback(self._with.cluster)
                 logger.info("rolled back")
-            except Exception:
+            except BaseException:
                 logger.exception("could not be rolled back")
 
     def _clean_up(self, began: list[Action]) -> BaseException | None:
@@ -223,7 +252,7 @@ class StepRun:
         for action in began:
             try:
                 action.cleanup()
-            except Exception as raised:  # noqa: BLE001 - every action is cleaned up, whatever the others do
+            except BaseException as raised:  # noqa: BLE001 - every action is cleaned up, whatever the others do
                 self._with.log.logger(action.log_name).exception("cleanup failed")
                 first = first or SynergyFlowError(f"cleanup of {action.log_name} failed: {describe(raised)}")
         return first
@@ -252,9 +281,13 @@ class StepRun:
         )
 
     def _class_of(self, error: BaseException) -> FailureClass:
-        if self._ended_by is not None:
-            return FailureClass.TIMEOUT if self._ended_by == "timeout" else FailureClass.CANCELED
-        return classify(error)
+        match self._ended_by:
+            case "timeout":
+                return FailureClass.TIMEOUT
+            case "canceled":
+                return FailureClass.CANCELED
+            case _:
+                return classify(error)
 
     def _log_failure(self, log: logging.Logger, error: BaseException) -> None:
         if not isinstance(error, SynergyFlowError):
@@ -284,7 +317,10 @@ def describe(error: BaseException) -> str:
     """One text for status and history: ours speak for themselves, others with the name of their class."""
     if isinstance(error, SynergyFlowError):
         return f"{error}" + (f" ({error.hint})" if error.hint else "")
-    text = str(error).strip()
+    try:
+        text = str(error).strip()
+    except Exception:  # noqa: BLE001 - an exception of a user that can't be printed is no reason to lose the step
+        text = "its text can't be had"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

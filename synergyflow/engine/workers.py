@@ -21,9 +21,9 @@ class Workers:
     A task that raises is reported to `logger`, and harms nothing else.
     """
 
-    def __init__(self, most: int, logger: logging.Logger | None = None) -> None:
+    def __init__(self, most: int, logger: logging.Logger) -> None:
         self._most = most
-        self._logger = logger or logging.getLogger(__name__)
+        self._logger = logger
         self._changed = threading.Condition()
         self._tasks: deque[Task] = deque()
         self._threads = 0

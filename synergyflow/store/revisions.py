@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, String, column, inspect, select, table
 
-from synergyflow.errors import SchemaError
+from synergyflow.errors import SchemaError, SchemaOutdated
 from synergyflow.store.faults import shown
 from synergyflow.store.schema import REVISION
 
@@ -36,7 +36,7 @@ def refusal(connection: Connection, found: str | None) -> SchemaError:
     if found is None:
         return SchemaError(f"{where} has no tables of synergyflow yet", hint="engine db upgrade creates them")
     if is_known(found):
-        return SchemaError(
+        return SchemaOutdated(
             f"the tables of {where} are older ({found}) than this program's ({REVISION})",
             hint="engine db upgrade brings them up to date",
         )

@@ -100,15 +100,19 @@ def test_a_result_is_a_document_for_programs(project: Any) -> None:
     assert result["duration"] > 0
 
 
-def test_parameters_are_masked_where_they_are_secret(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parameter_that_holds_a_secret_is_refused_and_never_shown(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TOKEN", "sekret-value")
     project.write("contexts/local.toml", 'flows = ["flows"]\n[secrets]\nTOKEN = { env = "TOKEN" }\n')
     shown = project("run", *OF_FEED, "--param", "airport=sekret-value", "--dry-run")
-    document = project("run", *OF_FEED, "--param", "airport=sekret-value", "--dry-run", "--json")
+    document = project("run", *OF_FEED, "--param", "airport=sekret-value", "--json")
     refused = project("run", *OF_FEED, "--param", "sekret-value=1")
     for told in (shown, document, refused):
+        assert told.code == 2
         assert "sekret-value" not in told.out + told.err
-        assert "******" in told.out + told.err
+    assert "parameter 'airport' holds a secret" in shown.err
+    assert "******" in refused.err
 
 
 def test_strict_refuses_what_has_changed_and_the_plan_names_it(project: Any) -> None:

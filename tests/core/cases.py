@@ -76,7 +76,7 @@ def make_case(number: int, seed: str = SEED) -> Case:
 def play(case: Case) -> None:
     """Mode after mode, until chance ends it."""
     random = case.random
-    execute(case, Mode.RUN if random.random() < 0.97 else random.choice(list(Mode)))
+    execute(case, Mode.RUN if random.random() < 0.97 or not case.specs else random.choice(list(Mode)))
     while random.random() < 0.65:
         if random.random() < 0.08:
             _edit(case)

@@ -7,8 +7,10 @@ A profile for it, `clusters/build.toml`:
     folder = "/var/tmp/flows"
 
 Each verb of the contract is one small script, handed to that shell. All that must outlive the engine is on the other
-machine: a folder for each cluster, in it a folder for each job, both named by their tokens. Nothing here waits, tries
-again or keeps a deadline: the engine does.
+machine: a folder for each cluster, in it a folder for each job, both named by their tokens. A job has a process group
+of its own, so that all of it can be ended, and a keeper outside of that group, which writes down how it ended.
+
+Nothing here waits for jobs, tries again or keeps a deadline: the engine does.
 """
 
 import shlex
@@ -29,22 +31,27 @@ from synergyflow.filesystems.local import LocalFilesystem
 
 SUBMIT = """
 cd {folder} 2>/dev/null || {{ echo gone; exit; }}
-umask 077; mkdir {job} && cd {job} && printf %s {command} > command || exit
+(umask 077; mkdir {job}) && cd {job} && printf %s {command} > command || exit
 date +%s > started
-setsid sh -c 'trap : TERM; sh ./command > output 2>&1; echo $? $(date +%s) > end; mv end ended' > /dev/null 2>&1 &
-echo $! > pid
+setsid sh -c 'setsid sh ./command > output 2>&1; echo $? $(date +%s) > end; mv end ended' > /dev/null 2>&1 < /dev/null &
+echo $! > keeper
+until test -s pid || test -e ended; do sleep 0.01; done
 """
 LOOK = """
 cd {folder} 2>/dev/null || {{ echo gone; exit; }}
 for job in {jobs}; do
-  test -s $job/pid || continue
-  alive=no; kill -s 0 -- -$(cat $job/pid) 2>/dev/null && alive=yes
+  test -s $job/keeper || continue
+  alive=no; kill -s 0 $(cat $job/keeper) 2>/dev/null && alive=yes
   echo $job $alive $(cat $job/started) $(cat $job/ended 2>/dev/null)
 done
 """
 CANCEL = "cd {folder}/{job} 2>/dev/null && test ! -e ended && kill -s {signal} -- -$(cat pid) 2>/dev/null; true"
 FETCH = "tail -c +{first} {folder}/{job}/output 2>/dev/null | head -c {limit}"
-TERMINATE = "cd {folder} 2>/dev/null && for pid in $(cat */pid); do kill -s KILL -- -$pid; done; rm -rf {folder}"
+TERMINATE = """
+cd {folder} 2>/dev/null || exit 0
+for job in *; do test -e $job/ended || kill -s KILL -- $(cat $job/keeper) -$(cat $job/pid); done 2>/dev/null
+rm -rf {folder}
+"""
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -94,7 +101,8 @@ class RemoteShellCluster(Cluster):
 
     def submit(self, job: Job, token: str) -> str:
         assert isinstance(job, ShellJob)  # others are refused before, since `job_kinds` has no other
-        lines = [f"export {name}={shlex.quote(value)}" for name, value in job.environment.items()]
+        lines = ["echo $$ > pid"]
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in job.environment.items()]
         lines += [f"cd {shlex.quote(job.working_directory)} || exit"] if job.working_directory else []
         if self._tell(SUBMIT, job=token, command=shlex.quote("\n".join([*lines, job.command]))) == "gone\n":
             raise ClusterLost(f"cluster {self.name} is gone")
@@ -139,17 +147,13 @@ class RemoteShellCluster(Cluster):
 
 
 def _status(job_id: str, alive: bool, started: str, code: str = "", ended: str = "") -> JobStatus:
-    """Where the shell of a job was ended by force there is no exit code; one that a signal ended has one above 128."""
-    state = JobState.RUNNING
-    if code:
-        states = {"0": JobState.SUCCEEDED, "143": JobState.CANCELED}
-        state = states.get(code, JobState.FAILED)
-    elif not alive:
-        state = JobState.CANCELED
+    """A job that a signal of `cancel` ended has that signal and 128 as its code; without code or keeper it is lost."""
+    states = {"": JobState.RUNNING if alive else JobState.LOST, "0": JobState.SUCCEEDED}
+    states |= {"143": JobState.CANCELED, "137": JobState.CANCELED}
     return JobStatus(
         job_id=job_id,
-        state=state,
-        native_state=code or ("alive" if alive else "killed"),
+        state=states.get(code, JobState.FAILED),
+        native_state=code or ("alive" if alive else "gone"),
         exit_code=int(code) if code else None,
         started_at=datetime.fromtimestamp(int(started), UTC),
         finished_at=datetime.fromtimestamp(int(ended), UTC) if ended else None,

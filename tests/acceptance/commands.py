@@ -14,6 +14,7 @@ from typing import Any
 
 PATIENCE = 60.0
 _PAUSE = threading.Event()
+STARTED: list[subprocess.Popen[str]] = []
 
 
 def make_project(folder: Path, flows: str, *, clusters: int = 2, more: str = "") -> Path:
@@ -49,9 +50,20 @@ def engine_json(folder: Path, *arguments: str, check: int | None = 0) -> Any:
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start in the background; output goes to a file that is never full."""
     output = (folder / "engine.out").open("a")
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command(*arguments), cwd=folder, stdout=output, stderr=output, stdin=subprocess.DEVNULL, text=True
     )
+    STARTED.append(process)
+    return process
+
+
+def end_all() -> None:
+    """End what was started and still runs: a test that fails leaves nothing behind."""
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from synergyflow.store.sql import SqlStore
+from tests.acceptance.commands import end_all
 
 from synergyflow import ExecutionContext, FlowGraph
 from synergyflow.core.records import RunRecord
@@ -56,6 +57,13 @@ class Project:
 
     def lines(self) -> list[str]:
         return self.ledger.read_text(encoding="utf-8").splitlines() if self.ledger.exists() else []
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """Engines that a test has started end with it."""
+    yield
+    end_all()
 
 
 @pytest.fixture

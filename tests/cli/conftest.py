@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ class Project:
     def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.root = root
         self._capsys = capsys
+        self.started: list[subprocess.Popen[str]] = []
 
     def __call__(self, *words: str) -> Answer:
         self._capsys.readouterr()
@@ -66,7 +68,16 @@ class Project:
     def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
         """The program in a process of its own, its output in pipes."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
-        return subprocess.Popen([sys.executable, "-m", "synergyflow", *words], cwd=self.root, text=True, **pipes)
+        process = subprocess.Popen([sys.executable, "-m", "synergyflow", *words], cwd=self.root, text=True, **pipes)
+        self.started.append(process)
+        return process
+
+    def end_all(self) -> None:
+        """End what was started and still runs: a test that fails leaves nothing behind."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
     def write(self, name: str, content: str) -> Path:
         """Write a file of the project."""
@@ -77,7 +88,7 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Project]:
     """A project with a flow that succeeds and one that fails until its feed is there; nothing was run yet."""
     made = Project(tmp_path, capsys)
     made.write("contexts/local.toml", CONTEXT)
@@ -86,4 +97,5 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.chdir(tmp_path)
     for name in ("SYNERGYFLOW_CONTEXT", "COLUMNS", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
-    return made
+    yield made
+    made.end_all()

@@ -13,6 +13,9 @@ from typing import Generic, TypeVar
 
 Made = TypeVar("Made")
 
+SIGNAL_SECONDS = 0.1
+"""A signal may reach another thread of the process; its handler runs when this one wakes up, so that it does so often."""
+
 
 @dataclass(slots=True)
 class _Outcome(Generic[Made]):
@@ -54,7 +57,7 @@ def _wait(done: threading.Event, on_break: Callable[[int], None]) -> BaseExcepti
     count = 0
     while not done.is_set():
         try:
-            done.wait()
+            done.wait(SIGNAL_SECONDS)
         except BaseException as error:  # whatever a handler raises
             if count == 2:
                 raise

@@ -1,6 +1,7 @@
 """From a context to an engine with its concrete parts: the one file that knows which adapters there are.
 
-Adapters of other packages come by the entry points `synergyflow.clusters` and `synergyflow.filesystems`.
+What other packages bring is found by entry points: types of clusters under `synergyflow.clusters`, observers under
+`synergyflow.hooks`.
 """
 
 from __future__ import annotations
@@ -49,14 +50,24 @@ MakeCluster = Callable[[str, Profile, Site], Cluster]
 def _local(name: str, profile: Profile, site: Site) -> Cluster:
     from synergyflow.clusters.local import LocalCluster
 
-    bucket = Path(site.bucket) if site.bucket else site.root / "data"
     return LocalCluster(
         name,
         profile,
         spool_directory=site.spool_directory,
-        filesystem_root=bucket if bucket.is_absolute() else site.root / bucket,
+        filesystem_root=_bucket_folder(site),
         working_directory=site.root,
     )
+
+
+def _bucket_folder(site: Site) -> Path:
+    """The folder that plain paths refer to on this machine."""
+    scheme, separator, rest = (site.bucket or "data").partition("://")
+    if separator and scheme != "file":
+        raise ConfigurationError(
+            f"the bucket {site.bucket!r} can't be used by a local cluster",
+            hint="let bucket name a folder, or take clusters of another type",
+        )
+    return site.root / (rest if separator else scheme)
 
 
 _SHIPPED: dict[str, MakeCluster] = {"local": _local}
@@ -232,6 +243,26 @@ def open_log_book(context: ExecutionContext) -> LogBook:
     )
 
 
+def hooks_of(context: ExecutionContext) -> list[Observer]:
+    """The observers that other packages bring: each entry point is called with the context.
+
+    Raises:
+        ConfigurationError: one can't be made.
+    """
+    from importlib.metadata import entry_points
+
+    made: list[Observer] = []
+    for entry in entry_points(group="synergyflow.hooks"):
+        try:
+            made.append(entry.load()(context))
+        except Exception as error:
+            raise ConfigurationError(
+                f"the hook {entry.name!r} ({entry.value}) can't be made: {type(error).__name__}: {error}",
+                hint="mend the package that brings it, or uninstall it",
+            ) from error
+    return made
+
+
 def catalogue_of(environment: Environment) -> Catalogue:
     """The flows that a context names, and what is wrong with those that can't be used."""
     from synergyflow.flow.registry import discover
@@ -269,7 +300,7 @@ def make_engine(
             capacity=capacity,
             log_book=open_log_book(context),
             owner=current_owner,
-            observers=observers,
+            observers=[*observers, *hooks_of(context)],
             prepare=lambda: prepare(context.database_url) if store is None else None,
         ),
     )

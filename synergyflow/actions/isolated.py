@@ -40,9 +40,17 @@ def _logger() -> logging.Logger:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    handler.setFormatter(_Plain())
     logger.handlers = [handler]
     return logger
+
+
+class _Plain(logging.Formatter):
+    """The message, with its level before it where that is not the level of all output."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if record.levelno == logging.INFO else f"{record.levelname} {text}"
 
 
 def main(arguments: list[str]) -> int:

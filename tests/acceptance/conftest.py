@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synergyflow.store.sql import SqlStore
-from tests.acceptance.commands import end_all
 
 from synergyflow import ExecutionContext, FlowGraph
 from synergyflow.core.records import RunRecord
+from synergyflow.store.sql import SqlStore
+from tests.acceptance.commands import end_all
 
 TIMEPERIOD = "2013010100"
 

@@ -131,7 +131,7 @@ def test_an_isolated_call_runs_in_a_child_process_with_what_it_asks_for(bind: An
     written = (cluster.folder / "bucket/out.txt").read_text().split()
     assert written[:4] == ["5", "2013010100", "1", "2"]
     assert int(written[4]) != os.getpid()
-    assert cluster.output.splitlines() == [f"INFO number 5 in process {written[4]}", "printed"]
+    assert cluster.output.splitlines() == [f"number 5 in process {written[4]}", "printed"]
 
 
 def test_the_job_of_a_call_says_what_it_is(bind: Any, cluster: Any) -> None:

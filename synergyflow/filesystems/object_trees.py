@@ -40,7 +40,7 @@ def all_at(storage: ObjectStorage, place: Place) -> Iterator[Stored]:
 
 
 def delete_all(storage: ObjectStorage, bucket: str, keys: Iterable[str]) -> None:
-    """Delete in batches; the marks of folders last, the deepest first, since some stores keep a folder that is in use."""
+    """Delete in batches; the marks of folders last, deepest first: some stores keep a folder in use."""
     marks: list[str] = []
 
     def files() -> Iterator[str]:

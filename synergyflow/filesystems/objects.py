@@ -1,7 +1,7 @@
-"""What an object store must be able to do to be a filesystem, and the values that pass: the narrow port of each adapter.
+"""What an object store must be able to do to be a filesystem, and the values that pass: the port of each adapter.
 
-A store keeps objects under keys in buckets; folders are what keys have in common before a `/`, and an empty folder is an
-empty object whose key ends with one. Everything about trees, paths and streams is done once, in the files named
+A store keeps objects under keys in buckets; folders are what keys have in common before a `/`, and an empty folder is
+an empty object whose key ends with one. Everything about trees, paths and streams is done once, in the files named
 `object_…`; an adapter only translates these few calls. Errors of the vendor's library leave it as `FilesystemError`.
 """
 
@@ -65,7 +65,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A piece of a listing: objects, and what keys have in common up to the next `/` (with it) if that was asked for."""
+    """A piece of a listing: objects and, if asked for, folders: what keys have in common up to and with the next `/`."""
 
     objects: Sequence[Stored]
     folders: Sequence[str] = ()

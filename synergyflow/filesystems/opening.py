@@ -119,8 +119,8 @@ def _opener(scheme: str) -> OpenFilesystem:
         opener: OpenFilesystem = getattr(import_module(module), function)
         return opener
     for entry in entry_points(group="synergyflow.filesystems", name=scheme):
-        opener = entry.load()
-        return opener
+        loaded: OpenFilesystem = entry.load()
+        return loaded
     raise FilesystemError(
         f"no filesystem of {scheme}:// is known here", hint=did_you_mean(scheme, schemes(), what="known schemes")
     )

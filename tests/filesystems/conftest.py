@@ -10,6 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from synergyflow.testing.emulators.gcs import GcsEmulator
+from tests.filesystems.azurite import azurite
+
 
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:
@@ -22,3 +25,18 @@ def s3_url() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def gcs() -> Iterator[GcsEmulator]:
+    """The emulator of Google Cloud Storage."""
+    pytest.importorskip("gcp_storage_emulator", reason="gcp-storage-emulator is not installed")
+    with GcsEmulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def azure_url() -> Iterator[str]:
+    """The address of Azurite's blob service, in memory."""
+    with azurite() as url:
+        yield url

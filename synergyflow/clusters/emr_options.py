@@ -160,7 +160,7 @@ def options_of(profile: Profile) -> EmrOptions:
 def _contradictions(options: EmrOptions) -> list[tuple[bool, str, str]]:
     short = options.instance_type is not None or options.instance_count is not None
     forms = [short, bool(options.instance_groups), bool(options.instance_fleets)]
-    roles = [group.role for group in (*options.instance_groups, *options.instance_fleets)]
+    roles = [*(group.role for group in options.instance_groups), *(fleet.role for fleet in options.instance_fleets)]
     ours = [tag for tag in options.tags if tag.startswith("synergyflow:")]
     scaling = options.managed_scaling
     return [

@@ -7,6 +7,7 @@ script itself reads or writes under `s3://` is not seen here.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import re
 import shutil
@@ -73,11 +74,9 @@ def _mapped(argument: str, objects: Path) -> str:
 
 
 def _spark_home() -> str:
-    try:
-        import pyspark
-    except ImportError:
-        return os.environ.get("SPARK_HOME", "/usr/lib/spark")
-    return os.environ.get("SPARK_HOME", os.path.dirname(pyspark.__file__))
+    found = importlib.util.find_spec("pyspark")
+    installed = os.path.dirname(found.origin) if found is not None and found.origin else "/usr/lib/spark"
+    return os.environ.get("SPARK_HOME", installed)
 
 
 class _Process:

@@ -153,7 +153,8 @@ class Operations:
         if sum(step.is_active for step in cluster.steps) + len(steps) > MOST_ACTIVE_STEPS:
             raise Refusal(
                 "ValidationException",
-                "Maximum number of active steps(State = 'Running', 'Pending' or 'Cancel_Pending') for cluster exceeded.",
+                "Maximum number of active steps(State = 'Running', 'Pending' or 'Cancel_Pending') "
+                "for cluster exceeded.",
             )
         return {"StepIds": [step.id for step in self._provider.add_steps(cluster, steps)]}
 

@@ -97,7 +97,7 @@ class EmrEmulator:
     ) -> None:
         self.stop()
 
-    # -- what tests ask and do ------------------------------------------------------------------------------------------
+    # -- what tests ask and do ----------------------------------------------------------------------------------------
 
     def clusters(self) -> list[EmulatedCluster]:
         """All clusters that were ever launched and have not vanished, oldest first."""

@@ -1,8 +1,8 @@
 """Azure Blob Storage, by azure-storage-blob.
 
-URIs are `wasbs://container@account.blob.core.windows.net/path`, and `abfss://` alike. A folder is marked as Hadoop marks
-it: by an empty blob of its name, without a slash, whose metadata say `hdi_isfolder`. Within an account the service
-copies by itself; between accounts the bytes come by this machine.
+URIs are `wasbs://container@account.blob.core.windows.net/path`, and `abfss://` alike. A folder is marked as Hadoop
+marks it: by an empty blob of its name, without a slash, whose metadata say `hdi_isfolder`. Within an account the
+service copies by itself; between accounts the bytes come by this machine.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class AzureStorage(ObjectStorage):
     scheme = "wasbs"
     schemes = frozenset({"wasbs", "wasb", "abfss", "abfs"})
     delete_limit = 256
+    unusable = "\\"  # which the service takes for a slash
 
     def __init__(self, options: AzureOptions, credential: str | None = None) -> None:
         self._options = options

@@ -21,7 +21,7 @@ def credential_for(account: str, given: str | None, environment: Mapping[str, st
     text = given or _from_environment(account, environment)
     if text is None:
         missing_library("azure.identity", "azure")
-        from azure.identity import DefaultAzureCredential  # type: ignore[import-not-found,unused-ignore]
+        from azure.identity import DefaultAzureCredential  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
         return DefaultAzureCredential()
     if "sig=" in text:

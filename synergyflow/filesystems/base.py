@@ -110,6 +110,24 @@ class Filesystem(ABC):
                 digest.update(chunk)
         return FileFacts(size, digest.hexdigest())
 
+    def write_from(self, path: str, origin: BinaryIO, *, within_tree: bool = False) -> None:
+        """Write all that `origin` gives, and see that it is what is stored then.
+
+        `within_tree`: the path is of a tree that is being copied, which was looked at as a whole.
+
+        Raises:
+            FilesystemError: the file is there, but it is not what was written.
+        """
+        size, digest = 0, hashlib.md5(usedforsecurity=False)
+        with self.open_for_writing(path) as stream:
+            while chunk := origin.read(_CHUNK):
+                stream.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+        facts = self.facts(path)
+        if facts.size != size or facts.md5 not in (None, digest.hexdigest()):
+            raise FilesystemError(f"{path} is not what was written", hint="see what else writes there, and try again")
+
     def reporting_to(self, report: Report) -> Filesystem:
         """This filesystem, with news of long transfers told to `report`, a line at a time and from any thread."""
         return self

@@ -49,9 +49,8 @@ def whole_file(place: Path, path: str) -> Iterator[BinaryIO]:
     try:
         with file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
         with translated(path):
+            _make_durable(partial)
             os.replace(partial, place)
     except BaseException as error:
         with suppress(OSError):
@@ -66,6 +65,15 @@ def _open_partial(place: Path) -> tuple[Path, BinaryIO]:
     partial = place.parent / f".{secrets.token_hex(8)}{_PARTIAL}"
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     return partial, open(descriptor, "wb")
+
+
+def _make_durable(partial: Path) -> None:
+    """By a descriptor of its own: the block may have closed the stream, as wrappers of text do."""
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def copy_over(origin: Path, place: Path) -> None:

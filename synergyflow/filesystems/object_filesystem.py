@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from synergyflow.errors import FilesystemError
@@ -23,7 +23,7 @@ from synergyflow.filesystems.object_trees import (
     objects_below,
     verify_copy,
 )
-from synergyflow.filesystems.objects import ObjectStorage, Place, Stored, uri_of
+from synergyflow.filesystems.objects import PART, ObjectStorage, Place, Stored, uri_of
 from synergyflow.filesystems.paths import foreign, normalized, on_this_machine, scheme_of
 from synergyflow.filesystems.progress import report_to_log
 from synergyflow.filesystems.transfer import copy_across
@@ -86,12 +86,12 @@ class ObjectFilesystem(Filesystem):
     def copy_to_local(self, path: str, local_path: str) -> None:
         """Copy in streams; `local_path` is relative to where the engine runs."""
         self._require(self._resolve(path))
-        copy_across(self, path, self.machine, on_this_machine(local_path), self._report)
+        copy_across(self, path, self.machine, on_this_machine(local_path))
 
     def copy_from_local(self, local_path: str, path: str) -> None:
         """Copy in streams, links as what they lead to; `local_path` is relative to where the engine runs."""
         self._resolve(path)
-        copy_across(self.machine, on_this_machine(local_path), self, path, self._report)
+        copy_across(self.machine, on_this_machine(local_path), self, path)
 
     def exists(self, path: str) -> bool:
         """Whether there is an object of that key, or any below it."""
@@ -114,16 +114,12 @@ class ObjectFilesystem(Filesystem):
             return iter([place.key.rpartition("/")[2]])
         return iter(sorted(names - {""}))
 
-    def open_for_writing(self, path: str) -> AbstractContextManager[BinaryIO]:
-        """A stream that goes up in parts and becomes an object when the block ends."""
-        return self.writing(path, None)
-
     @contextmanager
-    def writing(self, path: str, total: int | None) -> Iterator[BinaryIO]:
-        """Like `open_for_writing`, with the size if it is known beforehand, for the news of its progress."""
+    def open_for_writing(self, path: str) -> Iterator[BinaryIO]:
+        """A stream that goes up in parts and becomes an object, verified, when the block ends."""
         place = self._resolve(path)
         self._refuse_folder(place)
-        with writing(self.storage, place, self._report, total) as stream:
+        with writing(self.storage, place, self._report) as stream:
             yield stream
 
     @contextmanager
@@ -150,6 +146,15 @@ class ObjectFilesystem(Filesystem):
         """As the store tells, without reading the object."""
         stored = self._require_file(self._resolve(path))
         return FileFacts(stored.size, stored.digests.get("md5"))
+
+    def write_from(self, path: str, origin: BinaryIO, *, within_tree: bool = False) -> None:
+        """As `open_for_writing` verifies; within a tree without looking for a folder in the way of each file."""
+        place = self._resolve(path)
+        if not (within_tree and place.key):
+            self._refuse_folder(place)
+        with writing(self.storage, place, self._report) as stream:
+            while piece := origin.read(PART):
+                stream.write(piece)
 
     def reporting_to(self, report: Report) -> ObjectFilesystem:
         """The same store, with another to tell."""
@@ -211,7 +216,7 @@ class ObjectFilesystem(Filesystem):
         if not path[len(scheme) + 1 :].startswith("//") or not authority:
             raise FilesystemError(f"{path} names no bucket", hint=f"for example {self.scheme}://bucket/folder/name")
         bucket = self.storage.bucket_of(authority, path)
-        return Place(bucket, normalized(key, f"{scheme}://{authority}", path))
+        return Place(bucket, self._usable(normalized(key, f"{scheme}://{authority}", path), path))
 
     def _below_root(self, path: str) -> Place:
         if self.root is None:
@@ -219,8 +224,16 @@ class ObjectFilesystem(Filesystem):
                 f"{path or '.'} is no full URI, and there is no bucket that it could be in",
                 hint=f"write {self.scheme}://bucket/…",
             )
-        key = normalized(path, self._shown(self.root), path)
+        key = self._usable(normalized(path, self._shown(self.root), path), path)
         return Place(self.root.bucket, self.root.below + key if key else self.root.key)
+
+    def _usable(self, key: str, path: str) -> str:
+        for character in self.storage.unusable:
+            if character in key:
+                raise FilesystemError(
+                    f"{path!r} holds {character!r}, which {self.scheme}:// can't keep", hint="choose another name"
+                )
+        return key
 
     def _shown(self, place: Place) -> str:
         return uri_of(self.storage, place)

@@ -65,7 +65,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A piece of a listing: objects and, if asked for, folders: what keys have in common up to and with the next `/`."""
+    """A piece of a listing: objects and, if asked for, folders, which are what keys begin with up to the next `/`."""
 
     objects: Sequence[Stored]
     folders: Sequence[str] = ()
@@ -94,11 +94,13 @@ class ObjectStorage(ABC):
         scheme: of URIs as they are shown.
         schemes: all that are understood.
         delete_limit: the most keys in one call of `delete`.
+        unusable: characters that the provider would change in a key.
     """
 
     scheme: ClassVar[str]
     schemes: ClassVar[frozenset[str]]
     delete_limit: ClassVar[int]
+    unusable: ClassVar[str] = ""
 
     def bucket_of(self, authority: str, uri: str) -> str:
         """The bucket that the part of a URI between `//` and `/` names, in one spelling.

@@ -64,10 +64,11 @@ class Technologies:
     ) -> None:
         self.machine = machine
         self._options = dict(options or {})
-        self._secrets = dict(secrets or {})
+        _refuse_unknown(self._options)
+        named = {value for table in self._options.values() for key, value in table.items() if key.endswith("_secret")}
+        self._secrets = {name: value for name, value in (secrets or {}).items() if name in named}
         self._opened: dict[str, Filesystem] = {}
         self._lock = threading.Lock()
-        _refuse_unknown(self._options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.machine, self._options, self._secrets)
@@ -97,6 +98,16 @@ class Technologies:
             if name not in self._opened:
                 self._opened[name] = self._open(scheme, None)
             return self._opened[name]
+
+    def check(self) -> None:
+        """Open every technology that there are options for, so that what is wrong with them is told before it is used.
+
+        Raises:
+            ConfigurationError: an option is wrong, or a library is not installed.
+        """
+        for scheme in schemes():
+            if technology_of(scheme) in self._options:
+                self.of(scheme)
 
     def _open(self, scheme: str, root: str | None) -> Filesystem:
         name = technology_of(scheme)

@@ -19,7 +19,8 @@ def report_to_log(line: str) -> None:
 class Progress:
     """Counts bytes of one transfer, in one thread, and tells when enough have come since it last told."""
 
-    def __init__(self, what: str, total: int | None, report: Report, *, large: int = LARGE) -> None:
+    def __init__(self, what: str, total: int | None, report: Report, *, large: int | None = None) -> None:
+        large = LARGE if large is None else large
         self._what = what
         self._total = total
         self._report = report

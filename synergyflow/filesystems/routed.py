@@ -54,7 +54,7 @@ class RoutedFilesystem(Filesystem):
         if origin.scheme == place.scheme:
             origin.cp(source, target)
         else:
-            copy_across(origin, source, place, target, self._report)
+            copy_across(origin, source, place, target)
 
     def mv(self, source: str, target: str) -> None:
         """Moved by the technology itself, or copied in streams, compared, and then removed."""
@@ -62,7 +62,7 @@ class RoutedFilesystem(Filesystem):
         if origin.scheme == place.scheme:
             origin.mv(source, target)
         else:
-            move_across(origin, source, place, target, self._report)
+            move_across(origin, source, place, target)
 
     def copy_to_local(self, path: str, local_path: str) -> None:
         """See `Filesystem`."""
@@ -103,6 +103,11 @@ class RoutedFilesystem(Filesystem):
         """See `Filesystem`."""
         filesystem, path = self._route(path)
         return filesystem.facts(path)
+
+    def write_from(self, path: str, origin: BinaryIO, *, within_tree: bool = False) -> None:
+        """See `Filesystem`."""
+        filesystem, path = self._route(path)
+        filesystem.write_from(path, origin, within_tree=within_tree)
 
     def reporting_to(self, report: Report) -> RoutedFilesystem:
         """The same filesystems, with another to tell."""

@@ -16,6 +16,9 @@ from tests.filesystems.azurite import ACCOUNT, KEY
 
 
 class TestAzureFilesystem(FilesystemExam):
+    unusable = "\\"
+    many = 300
+
     @pytest.fixture(autouse=True)
     def _server(self, azure_url: str) -> None:
         self.url = azure_url

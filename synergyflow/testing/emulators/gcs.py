@@ -28,7 +28,9 @@ class GcsEmulator:
     """
 
     def __init__(self, port: int = 0) -> None:
-        from gcp_storage_emulator.server import create_server
+        from gcp_storage_emulator.server import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
+            create_server,
+        )
 
         _make_strict()
         self.calls: list[tuple[str, str]] = []
@@ -53,7 +55,9 @@ class GcsEmulator:
 
 
 def _strict_storage() -> Any:
-    from gcp_storage_emulator.storage import Storage
+    from gcp_storage_emulator.storage import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        Storage,
+    )
 
     class StrictStorage(Storage):  # type: ignore[misc,unused-ignore]
         """Objects under any key, in memory, without an index of them on the side."""
@@ -69,8 +73,10 @@ def _strict_storage() -> Any:
 
 def _make_strict() -> None:
     """Put our handlers before the emulator's, once in a process."""
-    from gcp_storage_emulator import server
-    from gcp_storage_emulator.handlers import objects
+    from gcp_storage_emulator import server  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from gcp_storage_emulator.handlers import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        objects,
+    )
 
     if getattr(server, "is_strict", False):
         return
@@ -102,7 +108,7 @@ def _as_demanded(request: Any, storage: Any) -> bool:
     if not wanted:
         return True
     there = storage.objects.get(request.params["bucket_name"], {}).get(request.params["object_id"])
-    return str(there["generation"] if there else 0) == wanted[0]
+    return bool(str(there["generation"] if there else 0) == wanted[0])
 
 
 def _page(answer: dict[str, Any], query: dict[str, list[str]]) -> dict[str, Any]:

@@ -47,11 +47,11 @@ class EmrCluster(Cluster):
         name: str,
         profile: Profile,
         *,
-        filesystem: Callable[[], Filesystem],
+        filesystem: Filesystem,
         installation: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`filesystem` makes what plain paths refer to, when it is first asked for. Nothing is connected yet.
+        """`filesystem` is what plain paths refer to. Nothing is connected yet.
 
         Raises:
             ConfigurationError: the profile says what an EMR cluster does not know, or contradicts itself.
@@ -68,8 +68,7 @@ class EmrCluster(Cluster):
         self._options = options
         self._installation = installation
         self._now = now
-        self._make_filesystem = filesystem
-        self._filesystem: Filesystem | None = None
+        self._filesystem = filesystem
         self._client = EmrClient(
             region=options.region, endpoint_url=options.endpoint_url, s3_endpoint_url=options.s3_endpoint
         )
@@ -92,8 +91,6 @@ class EmrCluster(Cluster):
     @property
     def filesystem(self) -> Filesystem:
         """What plain paths refer to: the context's bucket."""
-        if self._filesystem is None:
-            self._filesystem = self._make_filesystem()
         return self._filesystem
 
     def check(self) -> None:
@@ -218,6 +215,7 @@ class EmrCluster(Cluster):
         if cluster is not None and self._log_folder is None:
             self._log_folder = LogFolder.of(cluster.get("LogUri"), cluster_id)
         if state in (ClusterState.TERMINATING, ClusterState.GONE, ClusterState.FAILED):
+            self._unseen.clear()
             self._queue.end_all(JobState.LOST, f"the cluster is {state}")
         elif len(self._queue):
             self._send_waiting()
@@ -233,7 +231,7 @@ class EmrCluster(Cluster):
         try:
             self._client.cancel_steps(self._cluster_id, [step_id], force=force)
         except Refused as refusal:
-            if refusal.hint is not None:
+            if refusal.is_about_credentials:
                 raise
 
     def find(self, token: str) -> str | None:
@@ -282,7 +280,7 @@ class EmrCluster(Cluster):
                 self._client.cancel_steps(cluster_id, canceled, force=False)
 
     def _refused(self, cluster_id: str, jobs: Sequence[Waiting], refusal: Refused) -> None:
-        if _FULL in str(refusal).lower() or refusal.hint is not None:
+        if _FULL in str(refusal).lower() or refusal.is_about_credentials:
             self._queue.no_room(jobs)
             return
         cluster = self._client.describe_cluster(cluster_id)

@@ -48,6 +48,11 @@ class Refused(ClusterError):
         super().__init__(message, hint=hint)
         self.code = code
 
+    @property
+    def is_about_credentials(self) -> bool:
+        """Whether other credentials could help, so that it is not the request that is wrong."""
+        return self.code in _NO_CREDENTIALS
+
 
 class Unclear(ClusterError):
     """No answer, or one that does not tell: the call may have had its effect (a throttled one too)."""
@@ -221,7 +226,7 @@ def translated(operation: str, call: Callable[[], T]) -> T:
     except ClientError as error:
         raise _of_answer(operation, error.response) from None
     except (NoCredentialsError, PartialCredentialsError) as error:
-        raise Refused(f"{operation}: {error}", hint=_HOW_TO_SIGN_IN) from None
+        raise Refused(f"{operation}: {error}", hint=_HOW_TO_SIGN_IN, code="AccessDenied") from None
     except ParamValidationError as error:
         raise Refused(f"{operation}: {error}", hint="correct the profile or the job") from None
     except (BotoCoreError, OSError) as error:

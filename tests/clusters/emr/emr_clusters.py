@@ -13,6 +13,7 @@ from synergyflow.config.profile import Profile
 from synergyflow.filesystems.local import LocalFilesystem
 
 PATIENCE = 60.0
+TOKEN = "sf-" + 32 * "f"
 
 
 def make_emr(url: str, folder: Path, *, slots: int = 4, name: str = "emr-1", **options: Any) -> EmrCluster:
@@ -30,7 +31,7 @@ def make_emr(url: str, folder: Path, *, slots: int = 4, name: str = "emr-1", **o
     }
     common = {key: given.pop(key) for key in ("keep_alive", "keep_failed") if key in given}
     profile = Profile(name="emr", type="emr", slots=slots, options=given, **common)
-    return EmrCluster(name, profile, filesystem=lambda: LocalFilesystem(folder / "data"))
+    return EmrCluster(name, profile, filesystem=LocalFilesystem(folder / "data"))
 
 
 def wait_until(fact: Callable[[], Any]) -> Any:

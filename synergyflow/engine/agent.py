@@ -21,7 +21,7 @@ from synergyflow.core.events import (
 from synergyflow.core.jobs import Job
 from synergyflow.engine.inbox import Post
 from synergyflow.engine.job_watch import JobWatch, Outcome, WatchedJob
-from synergyflow.errors import ClusterError
+from synergyflow.errors import ClusterError, ClusterLaunchError
 
 BOOT_SECONDS = 3600.0
 
@@ -103,7 +103,7 @@ class ClusterAgent:
     def _come_up(self) -> bool:
         name = self.cluster.name
         try:
-            cluster_id = self.cluster.launch(self._token)
+            cluster_id = self._launched()
             self._post(ClusterLaunched(at=self._now(), cluster=name, cluster_id=cluster_id))
             failure = self._wait_until_ready()
         except ClusterError as error:
@@ -117,6 +117,20 @@ class ClusterAgent:
             self._post(ClusterFailed(at=self._now(), cluster=name, reason=failure))
         self._leave = True
         return False
+
+    def _launched(self) -> str:
+        """The id of the cluster. Where it is not clear whether there is one, the launch is repeated, as it may be."""
+        began = self._clock()
+        while True:
+            try:
+                return self.cluster.launch(self._token)
+            except ClusterLaunchError:
+                raise
+            except ClusterError as error:
+                if self._leave or self._end_asked or self._clock() - began > BOOT_SECONDS:
+                    raise
+                self._logger.warning("launching cluster %s is tried again: %s", self.cluster.name, error)
+            self._pause(self.cluster.poll_bounds.maximum)
 
     def _wait_until_ready(self) -> str | None:
         """None once the cluster takes jobs, else why it will not."""
@@ -137,7 +151,8 @@ class ClusterAgent:
         while not self._leave and (self._end_asked is None or len(self._watch)):
             age = self._watch.youngest()
             if age is None:
-                self._pause(None)
+                self._watch.late.tick()
+                self._pause(self.cluster.poll_bounds.maximum if self._watch.late else None)
                 continue
             seen = self._look(self._watch.job_ids())
             if seen is not None and seen.state in (ClusterState.GONE, ClusterState.FAILED, ClusterState.TERMINATING):
@@ -170,7 +185,14 @@ class ClusterAgent:
             )
         else:
             reason = self._terminate_quietly()
+        self._take_late_output()
         self._post(ClusterEnded(at=self._now(), cluster=self.cluster.name, kept=kept, reason=reason))
+
+    def _take_late_output(self) -> None:
+        """Stay until output that comes late has come, or comes no more."""
+        while self._watch.late and not self._leave:
+            self._watch.late.tick()
+            self._pause(self.cluster.poll_bounds.maximum)
 
     def _terminate_quietly(self) -> str:
         """Terminate; what goes wrong is logged and returned, since nothing else may be kept from ending by it."""

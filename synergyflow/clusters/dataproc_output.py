@@ -18,10 +18,15 @@ _URI = re.compile(r"gs://([^/]+)/(.+)")
 
 
 class DriverOutput:
-    """Reads driver output. Nothing is connected before the first read; safe for threads."""
+    """Reads driver output. Nothing is connected before the first read; safe for threads.
+
+    Attributes:
+        patience: seconds for which a read that fails is tried again.
+    """
 
     def __init__(self, project: str, endpoint: str | None = None) -> None:
         """`endpoint` is the URL of another server than Google's; the variable STORAGE_EMULATOR_HOST names one too."""
+        self.patience = _AGAIN_SECONDS
         self._project = project
         self._endpoint = endpoint
         self._lock = threading.Lock()
@@ -58,7 +63,7 @@ class DriverOutput:
     def _objects(self, bucket: str, prefix: str) -> list[tuple[str, int]]:
         """Names and sizes of the series, in order."""
         blobs = self._call(
-            lambda client: list(client.list_blobs(bucket, prefix=f"{prefix}.", timeout=_SECONDS, retry=_patient()))
+            lambda client: list(client.list_blobs(bucket, prefix=f"{prefix}.", timeout=_SECONDS, retry=self._patient()))
         )
         return sorted((blob.name, int(blob.size or 0)) for blob in blobs)
 
@@ -71,7 +76,7 @@ class DriverOutput:
                 raw_download=True,
                 timeout=_SECONDS,
                 checksum=None,
-                retry=_patient(),
+                retry=self._patient(),
             )
             return data
 
@@ -79,13 +84,13 @@ class DriverOutput:
         return data
 
     def _call(self, act: Any) -> Any:
-        from google.api_core.exceptions import GoogleAPICallError
+        from google.api_core.exceptions import GoogleAPIError
         from google.auth.exceptions import GoogleAuthError
         from requests.exceptions import RequestException
 
         try:
             return act(self._connected())
-        except (GoogleAPICallError, GoogleAuthError, RequestException) as error:
+        except (GoogleAPIError, GoogleAuthError, RequestException) as error:
             raise ClusterError(f"driver output can't be read: {error}") from error
 
     def _connected(self) -> Any:
@@ -104,9 +109,7 @@ class DriverOutput:
         where = ClientOptions(api_endpoint=self._endpoint)
         return storage.Client(project=self._project, credentials=AnonymousCredentials(), client_options=where)
 
+    def _patient(self) -> Any:
+        from google.cloud.storage.retry import DEFAULT_RETRY
 
-def _patient() -> Any:
-    """Reads are tried again for a while."""
-    from google.cloud.storage.retry import DEFAULT_RETRY
-
-    return DEFAULT_RETRY.with_timeout(_AGAIN_SECONDS)
+        return DEFAULT_RETRY.with_timeout(self.patience)

@@ -107,4 +107,4 @@ class World:
 
 def has_ended(job: Job) -> bool:
     """Whether the job is in a state that it will not leave."""
-    return job.status.state in ENDED
+    return Job.pb(job).status.state in ENDED

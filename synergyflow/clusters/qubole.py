@@ -56,11 +56,11 @@ class QuboleCluster(Cluster):
         name: str,
         profile: Profile,
         *,
-        open_filesystem: Callable[[], Filesystem],
+        filesystem: Filesystem,
         clock: Callable[[], float] = time.monotonic,
         pause: Pause | None = None,
     ) -> None:
-        """`open_filesystem` gives the one that plain paths refer to; `pause` waits before a call is repeated.
+        """`filesystem` is what plain paths refer to; `pause` waits before a call is repeated.
 
         Raises:
             ConfigurationError: the profile says what a Qubole cluster does not know, or the API token is missing.
@@ -74,7 +74,7 @@ class QuboleCluster(Cluster):
         self.keep_failed = profile.keep_failed
         self.poll_bounds = PollBounds(minimum=options.poll_minimum, maximum=options.poll_maximum)
         self._options = options
-        self._open_filesystem = open_filesystem
+        self._filesystem = filesystem
         self._clock = clock
         self._pause = pause or _wait
         self._client = QuboleClient(
@@ -90,7 +90,6 @@ class QuboleCluster(Cluster):
         self._launch: str | None = None
         self._start: Start | None = None
         self._released = ""
-        self._filesystem: Filesystem | None = None
 
     @property
     def cluster_id(self) -> str | None:
@@ -102,9 +101,7 @@ class QuboleCluster(Cluster):
     @property
     def filesystem(self) -> Filesystem:
         """The one that the context's bucket names."""
-        with self._lock:
-            self._filesystem = self._filesystem or self._open_filesystem()
-            return self._filesystem
+        return self._filesystem
 
     # -- the cluster ----------------------------------------------------------------------------------------------
 
@@ -130,6 +127,8 @@ class QuboleCluster(Cluster):
         try:
             answer: dict[str, Any] = self._client.get(f"clusters/{segment(label)}/state")
         except QuboleError as error:
+            if error.is_temporary:
+                raise
             hint = error.hint
             if error.status == 404:
                 hint = did_you_mean(label, self._known_labels(), what="labels") or "make the cluster at Qubole first"

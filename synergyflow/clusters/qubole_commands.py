@@ -1,7 +1,8 @@
 """Pure translators: a job and the options of its cluster to the command that does it at Qubole.
 
 Nothing here calls anything. Where a kind of command lacks what a job asks for, the same program is run by a shell
-command instead; what can't be kept either way is refused before a call is made.
+command instead; what can't be kept either way is refused before a call is made. Environment variables go where Qubole
+has any: to shell commands and Spark.
 """
 
 from __future__ import annotations
@@ -55,13 +56,13 @@ def _what_to_do(job: Job, options: QuboleOptions) -> dict[str, Any]:
             return _shell(job.command, job.environment, job.working_directory)
         case SparkJob():
             return _spark(job, options)
-        case PigJob() if not (job.arguments or job.environment):
+        case PigJob() if not job.arguments:
             parameters = {"parameters": dict(job.parameters)} if job.parameters else {}
             return {"command_type": "PigCommand", "script_location": job.uri_script, **parameters}
         case PigJob():
             words = ["pig", *_pairs("-param", job.parameters), "-f", job.uri_script, *job.arguments]
             return _shell(shlex.join(words), job.environment)
-        case HiveJob() if not (job.parameters or job.arguments or job.environment):
+        case HiveJob() if not (job.parameters or job.arguments):
             return {"command_type": "HiveCommand", "script_location": job.uri_script}
         case HiveJob():
             words = ["hive", *_pairs("--hivevar", job.parameters), "-f", job.uri_script, *job.arguments]
@@ -120,8 +121,6 @@ def _spark_options(job: SparkJob) -> list[str]:
 def _hadoop(job: HadoopJob) -> dict[str, Any]:
     main_class = [job.main_class] if job.main_class else []
     words = [job.uri_jar, *main_class, *_pairs("-D", job.properties), *job.arguments]
-    if job.environment:
-        return _shell(shlex.join(["hadoop", "jar", *words]), job.environment)
     return {"command_type": "HadoopCommand", "sub_command": "jar", "sub_command_args": shlex.join(words)}
 
 

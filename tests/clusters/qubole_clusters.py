@@ -1,5 +1,7 @@
 """Qubole clusters on an emulator: made quickly, and without a wait that a test would feel."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,13 @@ TOKEN = "token-of-a-test"
 
 
 def make_qubole(
-    emulator: QuboleEmulator, folder: Path, *, slots: int = 4, paused: list[float] | None = None, **options: Any
+    emulator: QuboleEmulator,
+    folder: Path,
+    *,
+    slots: int = 4,
+    paused: list[float] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    **options: Any,
 ) -> QuboleCluster:
     """A cluster of the emulator, not launched. `paused` gets what it would have waited."""
     quick = {"poll_minimum": 0.002, "poll_maximum": 0.01, "log_interval": 0.0}
@@ -22,6 +30,7 @@ def make_qubole(
     return QuboleCluster(
         "qubole-1",
         Profile(name="qubole", type="qubole", slots=slots, options=given),
-        open_filesystem=lambda: LocalFilesystem(folder / "data"),
+        filesystem=LocalFilesystem(folder / "data"),
+        clock=clock,
         pause=(paused if paused is not None else []).append,
     )

@@ -23,6 +23,7 @@ from synergyflow.testing.emulators.qubole.model import EmulatedCommand
 _S3 = re.compile(r"s3[an]?://")
 _MOST_BYTES = 64 << 20
 _NOT_FOUND = 127
+_OF_DRIVER = re.compile(r"^spark\.yarn\.appMasterEnv\.([^=\n]+)=(.*)$", re.MULTILINE)
 _PRIVATE = re.compile(r"QUBOLE|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
 
 
@@ -185,7 +186,8 @@ def _environment(search: str, command: EmulatedCommand) -> dict[str, str]:
     """The emulator's own, without what may be secret: a command at Qubole would not see it either."""
     kept = {name: value for name, value in os.environ.items() if not _PRIVATE.search(name)}
     own = {"PATH": search, "QBOL_COMMAND_ID": str(command.id), "SPARK_LOCAL_IP": "127.0.0.1"}
-    return {"PYSPARK_PYTHON": sys.executable, **kept, **own}
+    of_driver = dict(_OF_DRIVER.findall("\n".join(shlex.split(str(command.request.get("cmdline") or "")))))
+    return {"PYSPARK_PYTHON": sys.executable, **kept, **of_driver, **own}
 
 
 def _beginning(path: Path) -> bytes:

@@ -15,8 +15,8 @@ class FaultKind(StrEnum):
 
     `THROTTLE`, `UNAVAILABLE`, `SERVER_ERROR`: 429, 503 and 500, without effect. `UNAVAILABLE_AFTER_EFFECT`: 503 though
     it was done. `LOST_REQUEST`: neither effect nor answer. `LOST_RESPONSE`: effect, no answer. `SLOW`: an answer that
-    comes when `Faults.release` is called. `STALE`: an answer that knows nothing of what happened since the fault was
-    added. `QUOTA`: refused for good.
+    comes when `Faults.release` is called. `STALE`: an answer that knows nothing of what happened since the first such
+    fault still to come was added. `QUOTA`: refused for good.
     """
 
     THROTTLE = "throttle"
@@ -45,7 +45,9 @@ class Faults:
 
     def add(self, operation: str, kind: FaultKind | str, times: int = 1) -> None:
         """The next `times` calls of the operation (`*`: of any) meet this fault."""
-        if kind == FaultKind.STALE:
+        with self._lock:
+            stale = any(FaultKind.STALE in coming for coming in self._coming.values())
+        if kind == FaultKind.STALE and not stale:
             self._on_stale()
         with self._lock:
             self._coming[operation].extend([FaultKind(kind)] * times)

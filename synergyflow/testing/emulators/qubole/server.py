@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -73,6 +74,8 @@ class QuboleEmulator:
         for label in labels or ("default",):
             self._provider.add_cluster(label)
         self._before: Provider | None = None
+        self._counts: Counter[str] = Counter()
+        self._acts: dict[tuple[str, int], list[Callable[[], None]]] = defaultdict(list)
         self._server = Server(self.answer, port)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/api"
         self._thread = threading.Thread(
@@ -116,6 +119,7 @@ class QuboleEmulator:
             operation, subject = operation_of(method, path)
             given = json_body(body)
             request = Request(operation, unquote(subject), version, query, given, self._user(token))
+            self._act_before(operation)
             made = self._made(request, self.faults.take(operation))
         except Refused as refused:
             made = error_answer(refused.status, str(refused))
@@ -151,6 +155,13 @@ class QuboleEmulator:
                 return answer(request, self._provider)
             finally:
                 self._provider.advance()
+
+    def _act_before(self, operation: str) -> None:
+        with self._provider.lock:
+            self._counts[operation] += 1
+            acts = self._acts.pop((operation, self._counts[operation]), [])
+        for act in acts:
+            act()
 
     def _remember(self) -> None:
         with self._provider.lock:
@@ -226,6 +237,11 @@ class QuboleEmulator:
         with self._provider.lock:
             scripted.write(command, log)
         self._provider.advance()
+
+    def on_call(self, operation: str, number: int, act: Callable[[], None]) -> None:
+        """Do this before the call of that number, from 1, is answered."""
+        with self._provider.lock:
+            self._acts[operation, number].append(act)
 
     def show(self, thing: EmulatedCluster | EmulatedCommand, state: str | None) -> None:
         """Let a cluster or command show a state that nobody knows, until it is given None."""

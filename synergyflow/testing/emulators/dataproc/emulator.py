@@ -66,9 +66,7 @@ class DataprocEmulator:
         self.faults = Faults()
         self.objects = Objects(self._folder / "buckets")
         self._runner: Runner = (
-            ProcessRunner(self._folder / "jobs", self.objects)
-            if script is None
-            else ScriptedRunner(script, clock)
+            ProcessRunner(self._folder / "jobs", self.objects) if script is None else ScriptedRunner(script, clock)
         )
         self._jobs = JobLife(self._world, self._runner, self.objects, piece_bytes)
         self._clusters = ClusterLife(self._world, self._jobs)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import google_crc32c
+
 _URI = re.compile(r"gs://([a-z0-9][a-z0-9._-]*)/?")
 _FOLDER_MARK = ".folder-object"
 
@@ -98,9 +100,14 @@ class Objects:
         with self._lock:
             return sorted(self._below(bucket, prefix), key=lambda facts: facts.name)
 
-    def md5(self, bucket: str, name: str) -> str:
-        """The checksum as Google writes it."""
-        return base64.b64encode(hashlib.md5(self.read(bucket, name), usedforsecurity=False).digest()).decode()
+    def checksums(self, bucket: str, name: str) -> dict[str, str]:
+        """MD5 and CRC32C of the object, named and written as Google does."""
+        data = self.read(bucket, name)
+        digests = {
+            "md5Hash": hashlib.md5(data, usedforsecurity=False).digest(),
+            "crc32c": google_crc32c.value(data).to_bytes(4, "big"),
+        }
+        return {kind: base64.b64encode(digest).decode() for kind, digest in digests.items()}
 
     def _below(self, bucket: str, prefix: str) -> Iterator[ObjectFacts]:
         root = self.folder / bucket

@@ -242,7 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
 
     def _with_checksum(self, facts: ObjectFacts) -> dict[str, Any]:
-        return {**self._resource(facts), "md5Hash": self.objects.md5(facts.bucket, facts.name)}
+        return {**self._resource(facts), **self.objects.checksums(facts.bucket, facts.name)}
 
     def _json(self, content: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> None:
         self._send(json.dumps(content).encode(), status, {"Content-Type": "application/json"})

@@ -24,7 +24,7 @@ def credential_for(account: str, given: str | None, environment: Mapping[str, st
         from azure.identity import DefaultAzureCredential  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
         return DefaultAzureCredential()
-    if "sig=" in text:
+    if "&sig=" in f"&{text.removeprefix('?')}":
         from azure.core.credentials import AzureSasCredential
 
         return AzureSasCredential(text.removeprefix("?"))

@@ -96,7 +96,7 @@ class ObjectFilesystem(Filesystem):
     def exists(self, path: str) -> bool:
         """Whether there is an object of that key, or any below it."""
         place = self._resolve(path)
-        if not place.key:
+        if self._is_top(place):
             has_below(self.storage, place)
             return True
         return self.storage.head(place) is not None or has_below(self.storage, place)
@@ -105,7 +105,7 @@ class ObjectFilesystem(Filesystem):
         """Names from as many pages as there are."""
         place = self._resolve(path)
         names = set()
-        is_folder = not place.key
+        is_folder = self._is_top(place)
         for page in self.storage.pages(place.bucket, place.below, level=True):
             is_folder = is_folder or bool(page.objects or page.folders)
             names |= {name[len(place.below) :] for name in [*page.folders, *(found.key for found in page.objects)]}
@@ -238,6 +238,10 @@ class ObjectFilesystem(Filesystem):
     def _shown(self, place: Place) -> str:
         return uri_of(self.storage, place)
 
+    def _is_top(self, place: Place) -> bool:
+        """Whether it is a bucket or the root, which are there also when nothing is in them."""
+        return not place.key or place == self.root
+
     def _removable(self, path: str) -> Place:
         place = self._resolve(path)
         root = self.root
@@ -258,7 +262,7 @@ class ObjectFilesystem(Filesystem):
         raise self._missing(place)
 
     def _require(self, place: Place) -> None:
-        if not has_below(self.storage, place) and (not place.key or self.storage.head(place) is None):
+        if not has_below(self.storage, place) and not self._is_top(place) and self.storage.head(place) is None:
             raise self._missing(place)
 
     def _refuse_folder(self, place: Place) -> None:

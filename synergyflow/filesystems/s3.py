@@ -20,12 +20,15 @@ from synergyflow.config.loading import checked
 from synergyflow.errors import FilesystemError
 from synergyflow.filesystems.base import Report
 from synergyflow.filesystems.object_filesystem import ObjectFilesystem
-from synergyflow.filesystems.objects import ObjectStorage, Page, Place, Stored, Upload, part_size
+from synergyflow.filesystems.objects import ObjectStorage, Page, Place, Stored, Upload
 from synergyflow.filesystems.opening import Opening, missing_library
 from synergyflow.filesystems.progress import Progress
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
+ATTEMPTS = 5
+COPY_PART = 128 << 20
 _READ_ATTEMPTS = 3
+_MOST_PARTS = 10_000
 _HINTS = {
     "NoSuchBucket": "make the bucket, or correct its name in the context",
     "AccessDenied": "the credentials in use may not do this; look at the policies of user and bucket",
@@ -149,11 +152,10 @@ class S3Storage(ObjectStorage):
         answer = self.client.create_multipart_upload(Bucket=target.bucket, Key=target.key, **kept)
         upload = _Multipart(self, target, answer["UploadId"])
         try:
-            start = 0
-            while start < stored.size:
-                length = min(16 * part_size(upload.sent), stored.size - start)
+            size = max(COPY_PART, -(-stored.size // _MOST_PARTS))
+            for start in range(0, stored.size, size):
+                length = min(size, stored.size - start)
                 upload.copy_part(source, stored.version, start, length)
-                start += length
                 progress.add(length)
             upload.complete(b"")
         except BaseException:
@@ -277,7 +279,7 @@ def _make_client(options: S3Options) -> Any:
     from botocore.config import Config  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": 5},
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=32,
         s3={"addressing_style": options.addressing},
     )

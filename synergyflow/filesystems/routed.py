@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
+from synergyflow.errors import FilesystemError
 from synergyflow.filesystems.base import FileFacts, Filesystem, Report
 from synergyflow.filesystems.opening import Technologies, technology_of
-from synergyflow.filesystems.paths import file_uri_path, on_this_machine, scheme_of
+from synergyflow.filesystems.paths import file_uri_path, normalized, on_this_machine, scheme_of
 from synergyflow.filesystems.progress import report_to_log
 from synergyflow.filesystems.transfer import copy_across, move_across
 
@@ -62,6 +63,7 @@ class RoutedFilesystem(Filesystem):
         if origin.scheme == place.scheme:
             origin.mv(source, target)
         else:
+            _refuse_top(source)
             move_across(origin, source, place, target)
 
     def copy_to_local(self, path: str, local_path: str) -> None:
@@ -124,3 +126,12 @@ class RoutedFilesystem(Filesystem):
         if self._report is report_to_log:
             return filesystem, path
         return filesystem.reporting_to(self._report), path
+
+
+def _refuse_top(path: str) -> None:
+    """Refuse the root or a whole bucket before anything of it is copied; what else may not be removed comes later."""
+    place = path.partition("://")[2].partition("/")[2] if scheme_of(path) else path
+    if not normalized(place, "the root", path):
+        raise FilesystemError(
+            f"{path or '.'} is a bucket or the root, which is not moved", hint="name what is in it, or copy it"
+        )

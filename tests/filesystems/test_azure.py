@@ -164,5 +164,5 @@ def test_a_shared_access_signature_is_told_from_a_key() -> None:
 
 def test_without_a_key_the_default_identity_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening_module, "find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match="azure.identity"):
+    with pytest.raises(ConfigurationError, match=r"azure\.identity"):
         credential_for("name", None, {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,7 @@ azure = {{ env = "KEY_OF_AZURE" }}
 @pytest.fixture
 def context(
     tmp_path: Path, store: Store, s3: Store, gs: Store, azure: Store, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[ExecutionContext]:
+) -> ExecutionContext:
     """A context whose bucket is of each technology in turn."""
     monkeypatch.setenv("KEY_OF_AZURE", KEY)
     (tmp_path / "contexts").mkdir()
@@ -64,7 +63,7 @@ def context(
             azure=azure.options["endpoint_url"],
         )
     )
-    yield ExecutionContext.load(str(tmp_path / "contexts" / "cloud.toml"), "files_flow", "2013010100")
+    return ExecutionContext.load(str(tmp_path / "contexts" / "cloud.toml"), "files_flow", "2013010100")
 
 
 def _database(folder: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -122,6 +123,49 @@ def test_what_is_not_there_is_not_copied_elsewhere(files: Filesystem, folders: d
         with pytest.raises(FilesystemError, match="absent"):
             files.cp(source, f"{folders['gs']}/target")
     assert not files.exists(f"{folders['gs']}/target")
+
+
+def test_neither_the_root_nor_a_bucket_is_moved_elsewhere(
+    files: Filesystem, folders: dict[str, str], gs: Store
+) -> None:
+    bucket = gs.new_bucket()
+    write(files, "file", b"x")
+    write(files, f"{bucket}/file", b"x")
+    for source in ("", ".", bucket, f"{bucket}/"):
+        with pytest.raises(FilesystemError, match="not moved"):
+            files.mv(source, f"{folders['s3']}/target")
+    assert not files.exists(f"{folders['s3']}/target")
+
+
+def test_a_technology_of_another_package_is_found_by_its_scheme(
+    tmp_path: Path, folders: dict[str, str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[opening.Opening] = []
+
+    def open_shelf(given: opening.Opening) -> Filesystem:
+        opened.append(given)
+        return Shelf(tmp_path / "shelf")
+
+    def installed(group: str, name: str | None = None) -> list[Any]:
+        assert group == "synergyflow.filesystems"
+        return [SimpleNamespace(name="shelf", load=lambda: open_shelf)] if name in (None, "shelf") else []
+
+    monkeypatch.setattr(opening, "entry_points", installed)
+    files = filesystem_of(Site(site.root, site.log_directory, "data", {"shelf": {"depth": 3}}))
+    write(files, "shelf://box/file", b"x")
+    assert (tmp_path / "shelf" / "box" / "file").read_bytes() == b"x"
+    assert [given.options for given in opened] == [{"depth": 3}]
+    files.cp("shelf://box", "copied")
+    assert list(files.ls("copied")) == ["file"]
+
+
+class Shelf(LocalFilesystem):
+    """Folders under a scheme of their own."""
+
+    scheme = "shelf"
+
+    def _place(self, path: str) -> tuple[Path, bool]:
+        return super()._place(path.removeprefix("shelf://"))
 
 
 def test_a_bucket_may_be_a_uri_of_any_technology(site: Site, folders: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 import re
 import shlex
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from synergyflow.clusters.qubole_commands import EXIT_CODE_LINE, command
 from synergyflow.clusters.qubole_log import Answer, pointers, understood
 from synergyflow.clusters.qubole_options import QuboleOptions, api_token, options_of
 from synergyflow.clusters.qubole_states import MOST_STALE_LOOKS, Start, cluster_state, come_up, job_status, reason_of
-from synergyflow.config.profile import Profile
+from synergyflow.config.profile import Profile, load_profile
 from synergyflow.core.jobs import HadoopJob, HiveJob, Job, JobState, PigJob, PythonJob, ShellJob, SparkJob
 from synergyflow.errors import ConfigurationError, JobFailed
 
@@ -325,3 +326,21 @@ def test_a_pause_is_as_long_as_qubole_says_and_doubles_otherwise() -> None:
     drawn = [pause_after(attempt, QuboleError("x", status=503)) for attempt in (1, 2, 3, 9)]
     bounds = [(0.5, 1), (1, 2), (2, 4), (30, 30)]
     assert all(low <= pause <= high for pause, (low, high) in zip(drawn, bounds, strict=True))
+
+
+# -- the shipped profile ------------------------------------------------------------------------------------------
+
+
+def test_the_shipped_profile_is_as_good_as_its_comments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("QUBOLE_API_TOKEN", "a-token")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".config" / "synergyflow").mkdir(parents=True)
+    (tmp_path / ".config" / "synergyflow" / "qubole-token").write_text("a-token")
+    (tmp_path / "clusters").mkdir()
+    text = (Path(__file__).parents[2] / "clusters" / "qubole.toml").read_text()
+    without_marks = re.sub(r"^# ([a-z_]+ = )", r"\1", text, flags=re.MULTILINE).splitlines()
+    keys = {line.split(" = ")[0]: line for line in without_marks if " = " in line and not line.startswith("#")}
+    for name, content in {"shipped": text, "everything": "\n".join(keys.values())}.items():
+        (tmp_path / "clusters" / f"{name}.toml").write_text(content)
+        assert options_of(load_profile(name, tmp_path, where="a test")).label == "default"
+    assert {field.name for field in msgspec.structs.fields(QuboleOptions)} <= keys.keys()

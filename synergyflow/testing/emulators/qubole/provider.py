@@ -45,6 +45,7 @@ class Provider:
         self._delays = delays
         self._worker = worker
         self._aside_bytes = aside_bytes
+        self._moves = 0
 
     def as_it_is(self) -> Provider:
         """A copy that is not told of anything that happens from now on."""
@@ -99,6 +100,7 @@ class Provider:
 
     def _move(self, cluster: EmulatedCluster, state: str) -> None:
         cluster.state, cluster.since = state, self._clock.monotonic()
+        self._moves += 1
 
     # -- commands -------------------------------------------------------------------------------------------------
 
@@ -145,18 +147,24 @@ class Provider:
     def _end(self, command: EmulatedCommand, status: str) -> None:
         command.status, command.ended_at = status, self._clock.now()
         command.aside = len(command.log)
+        self._moves += 1
 
     # -- time -----------------------------------------------------------------------------------------------------
 
     def advance(self) -> None:
-        """Do what is due."""
+        """Do what is due, and what becomes due by that."""
         with self.lock:
-            now = self._clock.monotonic()
-            for cluster in self.clusters:
-                self._advance_cluster(cluster, now)
-            for command in self.commands.values():
-                if command.status not in ENDED:
-                    self._advance_command(command, now)
+            before = -1
+            while before != self._moves:
+                before = self._moves
+                self._advance_all(self._clock.monotonic())
+
+    def _advance_all(self, now: float) -> None:
+        for cluster in self.clusters:
+            self._advance_cluster(cluster, now)
+        for command in self.commands.values():
+            if command.status not in ENDED:
+                self._advance_command(command, now)
 
     def _advance_cluster(self, cluster: EmulatedCluster, now: float) -> None:
         if cluster.state == "PENDING" and now - cluster.since >= self._delays.start:

@@ -235,11 +235,8 @@ def test_more_than_256_unfinished_steps_are_refused_all_or_none(emr: Any, emulat
     ],
 )
 def test_a_launch_that_the_service_would_refuse_is_refused(emr: Any, given: dict[str, Any], what: str) -> None:
-    code, message = (
-        refused(lambda **request: launch(emr, **request), **given)
-        if "Instances" not in given
-        else refused(emr.run_job_flow, Name="c", ReleaseLabel="emr-7.5.0", **given)
-    )
+    request = {"Name": "c", "ReleaseLabel": "emr-7.5.0", "Instances": {"InstanceGroups": GROUPS}}
+    code, message = refused(emr.run_job_flow, **{**request, **given})
     assert code == "ValidationException"
     assert what in message
 

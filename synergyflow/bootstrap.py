@@ -239,6 +239,12 @@ def capacity_of(pool: Sequence[tuple[Profile, int]], site: Site) -> Capacity:
     )
 
 
+def _check(pool: Sequence[tuple[Profile, int]], site: Site) -> None:
+    """See that each profile could be launched from here, before any of them is paid for."""
+    for profile, _ in pool:
+        make_cluster(f"{profile.name}-0", profile, site).check()
+
+
 def open_store(context: ExecutionContext) -> Store:
     """The store of a context. Nothing is created by opening it."""
     from synergyflow.store.sql import SqlStore
@@ -286,6 +292,13 @@ def make_engine(
     else:
         pool = pool_of(context)
         maker, capacity = ProfileClusters([profile for profile, _ in pool], site), capacity_of(pool, site)
+
+    def begin() -> None:
+        if clusters is None:
+            _check(pool_of(context), site)
+        if store is None:
+            prepare(context.database_url)
+
     return Engine(
         flow,
         context,
@@ -296,6 +309,6 @@ def make_engine(
             log_book=open_log_book(context),
             owner=current_owner,
             observers=observers,
-            prepare=lambda: prepare(context.database_url) if store is None else None,
+            prepare=begin,
         ),
     )

@@ -157,6 +157,13 @@ class Cluster(JobRunner):
     def filesystem(self) -> Filesystem:
         """The filesystem that plain paths of actions refer to; usable before the launch."""
 
+    def check(self) -> None:
+        """See that it could be launched from here: libraries, credentials. Asks for nothing that costs.
+
+        Raises:
+            ConfigurationError: something is missing; the hint says how to give it.
+        """
+
     @abstractmethod
     def launch(self, token: str) -> str:
         """Ask for the cluster and return its id, at once: it may still be starting (`poll` tells).

@@ -64,6 +64,7 @@ class EmrCluster(Cluster):
         self.keep_alive = profile.keep_alive
         self.keep_failed = profile.keep_failed
         self.poll_bounds = PollBounds(options.poll_minimum, options.poll_maximum)
+        self.settling_seconds = options.settling_seconds
         self.job_kinds = _kinds(options)
         self._options = options
         self._installation = installation

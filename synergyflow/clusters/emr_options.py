@@ -98,6 +98,7 @@ class EmrOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         idle_timeout: seconds without work after which EMR ends the cluster by itself.
         termination_protected: an accident can't end it; synergyflow lifts that on its own clusters alone.
         poll_minimum, poll_maximum: bounds of the seconds between two looks.
+        settling_seconds: a step may be missing in listings for so long after it was submitted.
         log_wait: seconds that a failed step waits for its log, which reaches S3 minutes later.
         log_limit_mb: of one log that is kept, its middle is left out beyond it.
         endpoint_url, s3_endpoint_url: another server than AWS, for emulators; S3's defaults to the other.
@@ -132,6 +133,7 @@ class EmrOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     termination_protected: bool = False
     poll_minimum: _Seconds = 5.0
     poll_maximum: _Seconds = 60.0
+    settling_seconds: _Seconds = 5.0
     log_wait: _Seconds = 300.0
     log_limit_mb: _AtLeastOne = 64
     endpoint_url: _Text | None = None

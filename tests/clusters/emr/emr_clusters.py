@@ -27,6 +27,7 @@ def make_emr(url: str, folder: Path, *, slots: int = 4, name: str = "emr-1", **o
         "endpoint_url": url,
         "poll_minimum": 0.005,
         "poll_maximum": 0.05,
+        "settling_seconds": 0.0,
         **options,
     }
     common = {key: given.pop(key) for key in ("keep_alive", "keep_failed") if key in given}

@@ -79,15 +79,31 @@ def _hive(*arguments: str) -> list[str]:
 def _hadoop_jar(words: Sequence[str]) -> list[str]:
     if shutil.which("hadoop"):
         return ["hadoop", "jar", *words]
-    jars = Path(os.environ.get("SPARK_HOME") or _spark_home()) / "jars" / "*"
+    jars = Path(_spark_home()) / "jars" / "*"
     return ["java", "-cp", f"{words[0]}{os.pathsep}{jars}", "org.apache.hadoop.util.RunJar", *words]
 
 
+def _search_path() -> str:
+    """Where programs are looked for; tools installed with the running Python count too."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
+
+
 def _spark_home() -> str:
+    """Where Spark is: as told, as a package of the running Python, or of the one beside `spark-submit`."""
     from importlib.util import find_spec
 
-    found = find_spec("pyspark")
-    return os.path.dirname(found.origin) if found and found.origin else "/usr/lib/spark"
+    told, found = os.environ.get("SPARK_HOME"), find_spec("pyspark")
+    if told or (found and found.origin):
+        return told or os.path.dirname(str(found and found.origin))
+    submit = shutil.which("spark-submit", path=_search_path())
+    beside = Path(submit).parent.parent.glob("lib/python*/site-packages/pyspark") if submit else ()
+    return str(next(iter(beside), "/usr/lib/spark"))
+
+
+def _python_of_spark() -> str:
+    submit = shutil.which("spark-submit", path=_search_path())
+    beside = Path(submit).parent / "python3" if submit else Path(sys.executable)
+    return str(beside) if beside.exists() else sys.executable
 
 
 class _Process:
@@ -156,8 +172,7 @@ class ProcessWorker:
         argv = command_line(command.request, self._objects)
         if not argv:
             return _NeverRan(f"the emulator does not run such a {command.request['command_type']}")
-        search = os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
-        program = shutil.which(argv[0], path=search)
+        program = shutil.which(argv[0], path=_search_path())
         if program is None:
             return _NeverRan(f"{argv[0]}: command not found")
         place = self._folder / str(command.id)
@@ -166,7 +181,7 @@ class ProcessWorker:
             process = subprocess.Popen(
                 [program, *argv[1:]],
                 cwd=place / "work",
-                env=_environment(search, command),
+                env=_environment(command),
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -182,12 +197,13 @@ class ProcessWorker:
             process.end()
 
 
-def _environment(search: str, command: EmulatedCommand) -> dict[str, str]:
+def _environment(command: EmulatedCommand) -> dict[str, str]:
     """The emulator's own, without what may be secret: a command at Qubole would not see it either."""
     kept = {name: value for name, value in os.environ.items() if not _PRIVATE.search(name)}
-    own = {"PATH": search, "QBOL_COMMAND_ID": str(command.id), "SPARK_LOCAL_IP": "127.0.0.1"}
+    own = {"PATH": _search_path(), "QBOL_COMMAND_ID": str(command.id), "SPARK_LOCAL_IP": "127.0.0.1"}
     of_driver = dict(_OF_DRIVER.findall("\n".join(shlex.split(str(command.request.get("cmdline") or "")))))
-    return {"PYSPARK_PYTHON": sys.executable, **kept, **of_driver, **own}
+    spark = {"PYSPARK_PYTHON": _python_of_spark(), "SPARK_HOME": _spark_home()}
+    return {**spark, **kept, **of_driver, **own}
 
 
 def _beginning(path: Path) -> bytes:

@@ -147,10 +147,11 @@ class DataprocClient:
         from google.cloud import dataproc_v1
 
         kinds = (dataproc_v1.ClusterControllerClient, dataproc_v1.JobControllerClient)
-        if self._options.endpoint is not None:
+        server = self._options.server
+        if server is not None:
             import grpc
 
-            channel = grpc.insecure_channel(self._options.endpoint)
+            channel = grpc.insecure_channel(server)
             clusters, jobs = (kind(transport=kind.get_transport_class("grpc")(channel=channel)) for kind in kinds)
             return clusters, jobs
         where = ClientOptions(api_endpoint=f"{self._options.region}-dataproc.googleapis.com:443")

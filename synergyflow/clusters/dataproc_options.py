@@ -6,6 +6,7 @@ Everything is checked here, before a cluster is paid for. Credentials are not op
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import msgspec
@@ -16,6 +17,8 @@ from synergyflow.config.profile import Profile
 from synergyflow.errors import ConfigurationError
 
 OWN_LABEL_PREFIX = "synergyflow"
+EMULATOR_VARIABLE = "DATAPROC_EMULATOR_HOST"
+"""Names the server of an emulator for every profile, as STORAGE_EMULATOR_HOST does for Google's storage."""
 
 _FORTNIGHT = 14 * 24 * 3600
 
@@ -60,7 +63,8 @@ class DataprocOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         idle_timeout: seconds without a job after which Dataproc deletes the cluster by itself.
         max_age: seconds after which Dataproc deletes the cluster whatever runs on it.
         poll_minimum, poll_maximum: bounds of the seconds between two looks.
-        endpoint: `host:port` of another server than Google's, without encryption or credentials; for emulators.
+        endpoint: `host:port` of another server than Google's, without encryption or credentials; for emulators. The
+            variable DATAPROC_EMULATOR_HOST names one too.
         storage_endpoint: URL of another server than Google's storage; for emulators.
     """
 
@@ -97,6 +101,11 @@ class DataprocOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     poll_maximum: _Seconds = 30.0
     endpoint: Annotated[str, msgspec.Meta(pattern=r"^[^/\s]+:\d+$")] | None = None
     storage_endpoint: Annotated[str, msgspec.Meta(pattern=r"^https?://")] | None = None
+
+    @property
+    def server(self) -> str | None:
+        """`host:port` of an emulator, None for Google itself."""
+        return self.endpoint or os.environ.get(EMULATOR_VARIABLE) or None
 
 
 def options_of(profile: Profile) -> DataprocOptions:

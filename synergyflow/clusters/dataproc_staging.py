@@ -53,7 +53,7 @@ class Staging:
         self._filesystem = filesystem
         self._bucket = bucket.rstrip("/") if bucket is not None and bucket.startswith("gs://") else None
         self._folder = folder
-        self._same_machine = options.endpoint is not None
+        self._same_machine = options.server is not None
 
     def place_of(self, path: str) -> str:
         """A file of this machine as a copy beside the data; any other path as one below the context's bucket.

@@ -30,9 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
     ) as emulator:
         lines = [
             f"Dataproc on {emulator.endpoint}, storage on {emulator.storage_url}; jobs run on this machine.",
-            "A profile for it, clusters/NAME.toml:",
+            "To try a context of yours as it is:",
+            f"    export DATAPROC_EMULATOR_HOST={emulator.endpoint}",
+            f"    export STORAGE_EMULATOR_HOST={emulator.storage_url}",
+            "Or with a profile of its own, clusters/NAME.toml:",
             *(f"    {line}" for line in settings(emulator)),
-            f"For buckets (gs://…) in a context:  export STORAGE_EMULATOR_HOST={emulator.storage_url}",
             "Stop it with Ctrl-C.",
         ]
         sys.stdout.write("\n".join(lines) + "\n")

@@ -158,14 +158,14 @@ class ProcessRunner:
 
     def _started(self, argv: Sequence[str], job: Job, write: Callable[[bytes], None]) -> subprocess.Popen[bytes] | None:
         search = os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
-        own = {"PATH": search, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+        usual = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
         directory = self._folder / job.reference.job_id
         directory.mkdir(parents=True, exist_ok=True)
         try:
             return subprocess.Popen(
                 [shutil.which(argv[0], path=search) or argv[0], *argv[1:]],
                 cwd=directory,
-                env={**os.environ, **own, **variables_of(job)},
+                env={**usual, **os.environ, "PATH": search, **variables_of(job)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -69,6 +69,8 @@ class ObjectsServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # an answer goes out at once, not its head first
+    disable_nagle_algorithm = True
     objects: Objects
     uploads: dict[str, _Upload]
 
@@ -103,6 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         if (found := _OBJECT.fullmatch(path)) is not None:
             bucket, name = map(unquote, found.groups())
             facts = self._required(bucket, name)
+            self._refuse_unexpected(bucket, name)
             if self.query.get("alt") == "media":
                 self._download(facts)
             else:
@@ -119,6 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._upload(unquote(found[1]))
         elif (found := _COPY.fullmatch(path)) is not None:
             self._copy(*map(unquote, found.groups()))
+        elif path == "/batch/storage/v1":
+            self._batch()
         elif path == "/storage/v1/b":
             self._json(_bucket(json.loads(self.body)["name"]))
         else:
@@ -132,6 +137,23 @@ class _Handler(BaseHTTPRequestHandler):
         self._required(bucket, name)
         self.objects.delete(bucket, name)
         self._send(b"", HTTPStatus.NO_CONTENT, {})
+
+    def _batch(self) -> None:
+        """Deletions in one request; anything else in a batch is answered as missing."""
+        header = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
+        request = email.message_from_bytes(header + self.body, policy=email.policy.default)
+        answers = []
+        for part in request.iter_parts():
+            verb, target, *_ = part.get_payload(decode=True).decode().split()
+            found = _OBJECT.fullmatch(urlsplit(target).path)
+            known = verb == "DELETE" and found is not None and self.objects.delete(*map(unquote, found.groups()))
+            status = "204 No Content" if known else "404 Not Found"
+            answers.append(
+                f"--batch\r\nContent-Type: application/http\r\nContent-ID: <response-{len(answers)}>\r\n\r\n"
+                f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n\r\n"
+            )
+        data = ("".join(answers) + "--batch--").encode()
+        self._send(data, HTTPStatus.OK, {"Content-Type": 'multipart/mixed; boundary="batch"'})
 
     def _listing(self, bucket: str) -> dict[str, Any]:
         prefix, delimiter = self.query.get("prefix", ""), self.query.get("delimiter", "")
@@ -205,6 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _copy(self, bucket: str, name: str, to_bucket: str, to_name: str) -> None:
         facts = self._required(bucket, name)
+        self._refuse_unexpected(bucket, name, "ifSourceGenerationMatch")
         copy = self._with_checksum(self.objects.put(to_bucket, to_name, self.objects.read(bucket, name)))
         if "rewriteTo" not in self.path:
             self._json(copy)
@@ -219,9 +242,9 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Failure(HTTPStatus.NOT_FOUND, f"No such object: {bucket}/{name}")
         return facts
 
-    def _refuse_unexpected(self, bucket: str, name: str) -> None:
+    def _refuse_unexpected(self, bucket: str, name: str, condition: str = "ifGenerationMatch") -> None:
         """412 where the caller named a generation that is not the one there; 0 is for no object at all."""
-        expected = self.query.get("ifGenerationMatch")
+        expected = self.query.get(condition)
         facts = self.objects.get(bucket, name)
         if expected is not None and int(expected) != (facts.generation if facts else 0):
             raise _Failure(HTTPStatus.PRECONDITION_FAILED, "the generation is another one")

@@ -17,7 +17,7 @@ from synergyflow.clusters.qubole_client import Pause, QuboleClient, QuboleError,
 from synergyflow.clusters.qubole_commands import command
 from synergyflow.clusters.qubole_listing import at_work, look, named
 from synergyflow.clusters.qubole_log import CommandLog
-from synergyflow.clusters.qubole_options import QuboleOptions, api_token, options_of
+from synergyflow.clusters.qubole_options import QuboleOptions, api_token, options_of, place_of
 from synergyflow.clusters.qubole_states import Start, cluster_state, come_up, job_status, lost, reason_of
 from synergyflow.config.profile import Profile
 from synergyflow.config.suggest import did_you_mean
@@ -63,7 +63,7 @@ class QuboleCluster(Cluster):
         """`filesystem` is what plain paths refer to; `pause` waits before a call is repeated.
 
         Raises:
-            ConfigurationError: the profile says what a Qubole cluster does not know, or the API token is missing.
+            ConfigurationError: the profile says what a Qubole cluster does not know.
         """
         options = options_of(profile)
         self.name = name
@@ -74,12 +74,13 @@ class QuboleCluster(Cluster):
         self.keep_failed = profile.keep_failed
         self.poll_bounds = PollBounds(minimum=options.poll_minimum, maximum=options.poll_maximum)
         self._options = options
+        self._place = place_of(profile)
         self._filesystem = filesystem
         self._clock = clock
         self._pause = pause or _wait
         self._client = QuboleClient(
             options.endpoint_url,
-            lambda: api_token(options, f"profile {profile.name!r}"),
+            lambda: api_token(options, self._place),
             timeout=options.request_timeout,
             pause=self._pause,
             direct=options.is_on_loopback,
@@ -102,6 +103,10 @@ class QuboleCluster(Cluster):
     def filesystem(self) -> Filesystem:
         """The one that the context's bucket names."""
         return self._filesystem
+
+    def check(self) -> None:
+        """See that there is an API token where the profile says."""
+        api_token(self._options, self._place)
 
     # -- the cluster ----------------------------------------------------------------------------------------------
 

@@ -59,12 +59,12 @@ class QuboleOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 def options_of(profile: Profile) -> QuboleOptions:
-    """The profile's options, checked, its credential included.
+    """The profile's options, checked; the token that they refer to is not asked for.
 
     Raises:
-        ConfigurationError: an option is unknown, missing, of the wrong type, or there is no token where it says.
+        ConfigurationError: an option is unknown, missing, of the wrong type, or does not go with another.
     """
-    where = shown(profile.path) if profile.path else f"profile {profile.name!r}"
+    where = place_of(profile)
     options = checked(profile.options, QuboleOptions, where=where)
     if options.poll_maximum < options.poll_minimum:
         raise ConfigurationError(f"{where}: poll_maximum is less than poll_minimum", hint="exchange them")
@@ -73,11 +73,15 @@ def options_of(profile: Profile) -> QuboleOptions:
             f"{where}: endpoint_url is plain http, which would show the API token to the network",
             hint="write https://…; plain http is for emulators on this machine",
         )
-    api_token(options, where)
     return options
 
 
-def api_token(options: QuboleOptions, where: str = "profile") -> str:
+def place_of(profile: Profile) -> str:
+    """Where the profile stands, as messages say it."""
+    return shown(profile.path) if profile.path else f"profile {profile.name!r}"
+
+
+def api_token(options: QuboleOptions, where: str) -> str:
     """The token, read anew each time: it may be renewed while a flow runs.
 
     Raises:

@@ -438,7 +438,8 @@ def test_a_killed_command_that_ignores_it_is_ended_by_force(tmp_path: Path) -> N
     with QuboleEmulator(LABEL, folder=tmp_path / "qubole", clock=clock) as emulator:
         cluster = make_qubole(emulator, tmp_path)
         cluster.launch(LAUNCH)
-        job_id = cluster.submit(ShellJob(command="trap '' TERM; echo deaf >&2; while :; do sleep 1; done"), JOB)
+        deaf = emulator.submit(label=LABEL, inline="trap '' TERM; echo deaf >&2; while :; do sleep 1; done")
+        job_id = str(deaf.id)
         wait_until(lambda: b"deaf" in cluster.fetch_log(job_id).data)
         cluster.cancel(job_id)
         assert look(cluster, job_id).state is JobState.RUNNING

@@ -15,7 +15,7 @@ from synergyflow.clusters.qubole_commands import EXIT_CODE_LINE, command
 from synergyflow.clusters.qubole_log import Answer, pointers, understood
 from synergyflow.clusters.qubole_options import QuboleOptions, api_token, options_of
 from synergyflow.clusters.qubole_states import MOST_STALE_LOOKS, Start, cluster_state, come_up, job_status, reason_of
-from synergyflow.config.profile import Profile, load_profile
+from synergyflow.config.profile import Profile
 from synergyflow.core.jobs import HadoopJob, HiveJob, Job, JobState, PigJob, PythonJob, ShellJob, SparkJob
 from synergyflow.errors import ConfigurationError, JobFailed
 
@@ -283,32 +283,43 @@ def profile(**options: Any) -> Profile:
         ({"label": "etl", "poll_minimum": 9.0, "poll_maximum": 1.0}, "poll_maximum is less"),
         ({"label": "etl", "endpoint_url": "http://api.qubole.com/api"}, "plain http"),
         ({"label": "etl", "endpoint_url": "api.qubole.com"}, "endpoint_url"),
-        ({"label": "etl", "api_token_env": "NOT_SET_FOR_SURE"}, "NOT_SET_FOR_SURE holds no Qubole API token"),
-        ({"label": "etl", "api_token_file": "/nowhere/token"}, "can't be read from /nowhere/token"),
     ],
 )
-def test_a_wrong_profile_is_refused_at_the_door(
-    options: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("QUBOLE_API_TOKEN", "a-token")
+def test_a_wrong_profile_is_refused_at_the_door(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(message)) as raised:
         options_of(profile(**options))
     assert raised.value.hint
 
 
-def test_the_token_is_read_anew_each_time_from_variable_or_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setenv("MY_TOKEN", "first")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"api_token_env": "NOT_SET_FOR_SURE"}, "NOT_SET_FOR_SURE holds no Qubole API token"),
+        ({"api_token_file": "/nowhere/token"}, "can't be read from /nowhere/token"),
+    ],
+)
+def test_a_token_that_is_not_there_is_missed(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(message)) as raised:
+        api_token(options_of(profile(label="etl", **options)), "clusters/q.toml")
+    assert str(raised.value).startswith("clusters/q.toml: ")
+    assert raised.value.hint
+
+
+def test_the_token_is_read_anew_each_time_from_variable_or_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     by_variable = options_of(profile(label="etl", api_token_env="MY_TOKEN"))
-    monkeypatch.setenv("MY_TOKEN", "second")
-    assert api_token(by_variable) == "second"
+    for token in ("first", "second"):
+        monkeypatch.setenv("MY_TOKEN", token)
+        assert api_token(by_variable, "here") == token
     (tmp_path / "token").write_text("third\n")
-    assert api_token(options_of(profile(label="etl", api_token_file=str(tmp_path / "token")))) == "third"
+    assert api_token(options_of(profile(label="etl", api_token_file=str(tmp_path / "token"))), "here") == "third"
 
 
 def test_a_wrong_token_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUBOLE_API_TOKEN", "a\nb")
     with pytest.raises(ConfigurationError) as raised:
-        options_of(profile(label="etl"))
+        api_token(options_of(profile(label="etl")), "here")
     assert "a\nb" not in str(raised.value)
 
 
@@ -326,21 +337,3 @@ def test_a_pause_is_as_long_as_qubole_says_and_doubles_otherwise() -> None:
     drawn = [pause_after(attempt, QuboleError("x", status=503)) for attempt in (1, 2, 3, 9)]
     bounds = [(0.5, 1), (1, 2), (2, 4), (30, 30)]
     assert all(low <= pause <= high for pause, (low, high) in zip(drawn, bounds, strict=True))
-
-
-# -- the shipped profile ------------------------------------------------------------------------------------------
-
-
-def test_the_shipped_profile_is_as_good_as_its_comments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("QUBOLE_API_TOKEN", "a-token")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".config" / "synergyflow").mkdir(parents=True)
-    (tmp_path / ".config" / "synergyflow" / "qubole-token").write_text("a-token")
-    (tmp_path / "clusters").mkdir()
-    text = (Path(__file__).parents[2] / "clusters" / "qubole.toml").read_text()
-    without_marks = re.sub(r"^# ([a-z_]+ = )", r"\1", text, flags=re.MULTILINE).splitlines()
-    keys = {line.split(" = ")[0]: line for line in without_marks if " = " in line and not line.startswith("#")}
-    for name, content in {"shipped": text, "everything": "\n".join(keys.values())}.items():
-        (tmp_path / "clusters" / f"{name}.toml").write_text(content)
-        assert options_of(load_profile(name, tmp_path, where="a test")).label == "default"
-    assert {field.name for field in msgspec.structs.fields(QuboleOptions)} <= keys.keys()

@@ -340,11 +340,6 @@ def test_objects_are_written_read_in_part_listed_and_removed(emulator: EmrEmulat
         s3.get_object(Bucket="code", Key="a/x")
 
 
-def test_a_key_does_not_climb_out_of_its_bucket(emulator: EmrEmulator) -> None:
-    assert emulator.objects.path("code", "a/../../x") is None
-    assert emulator.objects.path("..", "x") is None
-
-
 def test_faults_and_the_ledger_are_there_for_hands_too(emulator: EmrEmulator, emr: Any) -> None:
     def ask(path: str, body: dict[str, Any] | None = None) -> Any:
         data = json.dumps(body).encode() if body is not None else None

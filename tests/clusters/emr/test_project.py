@@ -66,6 +66,33 @@ def test_one_flow_runs_on_emr_and_here_at_the_wish_of_its_steps(emulator: EmrEmu
     assert "INFO here as well: no step\n" in (logs / "here.log").read_text()
 
 
+def test_a_program_that_a_step_copies_to_the_bucket_is_run_by_the_next_one(
+    emulator: EmrEmulator, project: Path
+) -> None:
+    (project / "count.sh").write_text("wc -l < $1 > $2\n")
+    (project / "words").write_text("a\nb\nc\n")
+    (project / "flows" / "both.py").write_text(f"""
+from synergyflow import CopyFromLocalAction, CopyToLocalAction, FlowGraph, ShellCommandAction
+
+both = (
+    FlowGraph("both")
+    .append("code", [], CopyFromLocalAction("{project}/count.sh", "code/count.sh"))
+    .append("data", [], CopyFromLocalAction("{project}/words", "in/words"))
+    .append("count", ["code", "data"], ShellCommandAction(
+        "mkdir -p s3://lake/flows/out; bash s3://lake/flows/code/count.sh s3://lake/flows/in/words s3://lake/flows/out/n"
+    ))
+    .append("back", ["count"], CopyToLocalAction("out/n", "{project}/n"))
+)
+""")
+    (project / "contexts" / "mixed.toml").write_text(
+        'flows = ["flows"]\ncluster = "emr"\nbucket = "s3://lake/flows"\n'
+        f'[settings.filesystems.s3]\nendpoint_url = "{emulator.url}"\naddressing = "path"\nregion = "eu-central-1"\n'
+    )
+    profile(project, emulator.url)
+    assert ExecutionEngine("both").run(context(project)).state is FlowState.PROCESSED
+    assert (project / "n").read_text().strip() == "3"
+
+
 def test_without_credentials_nothing_is_begun(
     emulator: EmrEmulator, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,21 +9,19 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import Callable, Mapping
-from email.utils import format_datetime
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
-from xml.sax.saxutils import escape
+from urllib.parse import urlsplit
 
 from synergyflow.testing.emulators.emr.faults import FaultKind, Faults
 from synergyflow.testing.emulators.emr.ledger import Call, Ledger
 from synergyflow.testing.emulators.emr.objects import Objects
 from synergyflow.testing.emulators.emr.operations import Operations, Refusal
 from synergyflow.testing.emulators.emr.provider import Provider
+from synergyflow.testing.emulators.emr.s3 import S3, Request
 
 _TARGET = "ElasticMapReduce."
-_MOST_KEYS = 1000
 _SLOW_SECONDS = 120.0
 
 
@@ -35,7 +33,7 @@ class Account:
         self.operations = Operations(provider)
         self.faults = faults
         self.ledger = ledger
-        self.objects = objects
+        self.s3 = S3(objects)
 
     def emr(self, operation: str, request: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]] | None:
         """Status and answer of a call; None if the caller is to hear nothing."""
@@ -120,21 +118,20 @@ class _Handler(BaseHTTPRequestHandler):
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 self._emr(target.removeprefix(_TARGET), body)
         elif not self._control("POST", body):
-            self._s3_error(400, "NotImplemented")
+            self._s3(body)
 
     def do_GET(self) -> None:
         if not self._control("GET", b""):
-            self._s3(self._get)
+            self._s3()
 
     def do_HEAD(self) -> None:
-        self._s3(self._get)
+        self._s3()
 
     def do_PUT(self) -> None:
-        body = self._body()
-        self._s3(lambda bucket, key: self._put(bucket, key, body))
+        self._s3(self._body())
 
     def do_DELETE(self) -> None:
-        self._s3(self._delete)
+        self._s3(self._body())
 
     # -- EMR and the emulator's own -----------------------------------------------------------------------------------
 
@@ -161,72 +158,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     # -- S3 -----------------------------------------------------------------------------------------------------------
 
-    def _s3(self, act: Callable[[str, str], None]) -> None:
-        bucket, _, key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
-        if not bucket:
-            self._s3_error(400, "InvalidRequest")
-        elif key:
-            act(bucket, key)
-        elif self.command == "GET":
-            self._list(bucket)
-        else:
-            self._send(200, b"", "application/xml")
-
-    def _get(self, bucket: str, key: str) -> None:
-        data = self.account.objects.get(bucket, key)
-        if data is None:
-            self._s3_error(404, "NoSuchKey")
-            return
-        span = _span(self.headers.get("Range"), len(data))
-        if span is None:
-            self._send(200, data, "binary/octet-stream")
-        elif span[0] >= len(data):
-            self._s3_error(416, "InvalidRange")
-        else:
-            where = {"Content-Range": f"bytes {span[0]}-{span[1] - 1}/{len(data)}"}
-            self._send(206, data[span[0] : span[1]], "binary/octet-stream", where)
-
-    def _put(self, bucket: str, key: str, body: bytes) -> None:
-        if "aws-chunked" in self.headers.get("Content-Encoding", "") or "x-amz-decoded-content-length" in self.headers:
-            body = _without_chunks(body)
-        if self.account.objects.put(bucket, key, body):
-            self._send(200, b"", "application/xml", {"ETag": f'"{secrets.token_hex(16)}"'})
-        else:
-            self._s3_error(400, "InvalidURI")
-
-    def _delete(self, bucket: str, key: str) -> None:
-        self.account.objects.delete(bucket, key)
-        self._send(204, b"", "application/xml")
-
-    def _list(self, bucket: str) -> None:
-        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        after = query.get("continuation-token") or query.get("start-after", "")
-        prefix, delimiter = query.get("prefix", ""), query.get("delimiter")
-        entries: dict[str, str] = {}
-        for key in self.account.objects.keys(bucket, prefix):
-            folder, found, _ = key.removeprefix(prefix).partition(delimiter) if delimiter else (key, "", "")
-            name = f"{prefix}{folder}{delimiter}" if found else key
-            if name > after:
-                entries[name] = "folder" if found else "key"
-        names = list(entries)[:_MOST_KEYS]
-        keys = "".join(f"<Contents><Key>{escape(n)}</Key></Contents>" for n in names if entries[n] == "key")
-        folders = "".join(
-            f"<CommonPrefixes><Prefix>{escape(n)}</Prefix></CommonPrefixes>" for n in names if entries[n] == "folder"
-        )
-        more = len(entries) > len(names)
-        next_token = f"<NextContinuationToken>{escape(names[-1])}</NextContinuationToken>" if more else ""
-        self._xml(
-            f"<ListBucketResult><Name>{escape(bucket)}</Name><Prefix>{escape(prefix)}</Prefix>"
-            f"<KeyCount>{len(names)}</KeyCount><IsTruncated>{str(more).lower()}</IsTruncated>"
-            f"{next_token}{keys}{folders}</ListBucketResult>"
-        )
-
-    def _s3_error(self, status: int, code: str) -> None:
-        text = f"<Error><Code>{code}</Code><Message>{code}: {escape(quote(self.path))}</Message></Error>"
-        self._xml(text, status)
-
-    def _xml(self, text: str, status: int = 200) -> None:
-        self._send(status, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode(), "application/xml")
+    def _s3(self, body: bytes = b"") -> None:
+        request = Request.of(self.command, self.path, dict(self.headers), body)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            answer = self.account.s3.answer(request)
+            self._send(answer.status, answer.body, answer.kind, answer.headers, length=answer.length)
 
     # -- plumbing -----------------------------------------------------------------------------------------------------
 
@@ -244,37 +180,22 @@ class _Handler(BaseHTTPRequestHandler):
             continue
         return b"".join(pieces)
 
-    def _send(self, status: int, data: bytes, kind: str, headers: Mapping[str, str] | None = None) -> None:
+    def _send(
+        self,
+        status: int,
+        data: bytes,
+        kind: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        length: int | None = None,
+    ) -> None:
         self.send_response(status)
         self.send_header("x-amzn-RequestId", secrets.token_hex(16))
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.send_header("Last-Modified", format_datetime(self.account.provider.clock.now(), usegmt=True))
+        if status != 204:
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(data) if length is None else length))
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command != "HEAD" and status != 204:
             self.wfile.write(data)
-
-
-def _span(header: str | None, size: int) -> tuple[int, int] | None:
-    """Where a `Range` begins and ends (exclusive); None if there is none."""
-    if not header or not header.startswith("bytes="):
-        return None
-    first, _, last = header.removeprefix("bytes=").partition("-")
-    if not first:
-        return max(0, size - int(last)), size
-    return int(first), min(size, int(last) + 1) if last else size
-
-
-def _without_chunks(body: bytes) -> bytes:
-    """The content of a body that is cut into pieces, each under a line with its size, with trailing headers."""
-    pieces = []
-    while body:
-        line, _, body = body.partition(b"\r\n")
-        size = int(line.split(b";")[0] or b"0", 16)
-        if size == 0:
-            break
-        pieces.append(body[:size])
-        body = body[size + 2 :]
-    return b"".join(pieces)

@@ -37,7 +37,14 @@ from synergyflow.clusters.dataproc_states import (
 )
 from synergyflow.config.profile import Profile
 from synergyflow.core.jobs import Job, JobKind, JobState, JobStatus
-from synergyflow.errors import ClusterError, ClusterLaunchError, ClusterLost, FilesystemError, JobFailed
+from synergyflow.errors import (
+    ClusterError,
+    ClusterLaunchError,
+    ClusterLost,
+    ConfigurationError,
+    FilesystemError,
+    JobFailed,
+)
 from synergyflow.filesystems.base import Filesystem
 
 SETTLING_LOOKS = 3
@@ -66,7 +73,7 @@ class DataprocCluster(Cluster):
         """`bucket` is the context's; `working_directory` is what plain paths of scripts are relative to.
 
         Raises:
-            ConfigurationError: the profile says what Dataproc does not know, or Google's library is missing.
+            ConfigurationError: the profile says what Dataproc does not know.
         """
         options = options_of(profile)
         self.name = name
@@ -76,6 +83,7 @@ class DataprocCluster(Cluster):
         self.keep_alive = profile.keep_alive
         self.keep_failed = profile.keep_failed
         self.poll_bounds = PollBounds(minimum=options.poll_minimum, maximum=options.poll_maximum)
+        self.settling_seconds = options.settling_seconds
         self._options = options
         self._filesystem = filesystem
         self._staging = Staging(options, filesystem, bucket, working_directory or Path.cwd())
@@ -98,6 +106,10 @@ class DataprocCluster(Cluster):
         """The filesystem of the context's bucket."""
         return self._filesystem
 
+    def check(self) -> None:
+        """See that Dataproc could be called: library, credentials."""
+        self._client.check()
+
     # -- life of the cluster --------------------------------------------------------------------------------------
 
     def launch(self, token: str) -> str:
@@ -117,6 +129,8 @@ class DataprocCluster(Cluster):
             raise ClusterLaunchError(
                 f"Dataproc refused cluster {self.name} ({name}): {refusal.message}", hint=refusal.hint
             ) from refusal
+        except ConfigurationError as error:
+            raise ClusterLaunchError(f"cluster {self.name}: {error}", hint=error.hint) from error
 
     def _launched(self, name: str, token: str) -> str:
         """The uuid of the cluster that was asked for, or was there already."""
@@ -238,7 +252,7 @@ class DataprocCluster(Cluster):
 
     def _look(self) -> Observation:
         if self._native_name is None:
-            return Observation(state=ClusterState.GONE, reason="it was never launched")
+            return Observation(state=ClusterState.UNKNOWN, reason="it was never launched")
         found = self._client.get_cluster(self._native_name, again=False)
         if found is not None and self._is_it(found):
             self._looks_without_cluster = None

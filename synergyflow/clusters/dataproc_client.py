@@ -61,15 +61,21 @@ class DataprocClient:
     """Dataproc's calls. Nothing is connected before the first of them; safe for threads."""
 
     def __init__(self, options: DataprocOptions) -> None:
-        """Raises `ConfigurationError` if the library is not installed."""
-        if not _is_installed("google.cloud.dataproc_v1"):
-            raise ConfigurationError(
-                "clusters of type dataproc need Google's library", hint='pip install "synergyflow[gcp]"'
-            )
         self._options = options
         self._place = {"project_id": options.project, "region": options.region}
         self._lock = threading.Lock()
         self._made: tuple[Any, Any] | None = None
+
+    def check(self) -> None:
+        """See that calls can be made at all: library, credentials. Calls nothing of Dataproc.
+
+        Raises:
+            ConfigurationError: something is missing; the hint says how to give it.
+        """
+        try:
+            self._clients()
+        except Refused as refusal:
+            raise ConfigurationError(refusal.message, hint=refusal.hint) from refusal
 
     def create_cluster(self, cluster: Mapping[str, Any], request_id: str) -> str:
         """Ask for the cluster, once; its uuid. It is still being created then."""
@@ -142,6 +148,10 @@ class DataprocClient:
 
     def _connect(self) -> tuple[Any, Any]:
         """Google's clients for the region; for an emulator over a channel of its own, which asks no credentials."""
+        if not _is_installed("google.cloud.dataproc_v1"):
+            raise ConfigurationError(
+                "clusters of type dataproc need Google's library", hint='pip install "synergyflow[gcp]"'
+            )
         from google.api_core.client_options import ClientOptions
         from google.auth.exceptions import GoogleAuthError
         from google.cloud import dataproc_v1

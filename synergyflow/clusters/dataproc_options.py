@@ -63,6 +63,7 @@ class DataprocOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         idle_timeout: seconds without a job after which Dataproc deletes the cluster by itself.
         max_age: seconds after which Dataproc deletes the cluster whatever runs on it.
         poll_minimum, poll_maximum: bounds of the seconds between two looks.
+        settling_seconds: a job may not be found for so long after it was submitted.
         endpoint: `host:port` of another server than Google's, without encryption or credentials; for emulators. The
             variable DATAPROC_EMULATOR_HOST names one too.
         storage_endpoint: URL of another server than Google's storage; for emulators.
@@ -99,6 +100,7 @@ class DataprocOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     max_age: Annotated[int, msgspec.Meta(ge=600, le=_FORTNIGHT)] = 24 * 3600
     poll_minimum: _Seconds = 2.0
     poll_maximum: _Seconds = 30.0
+    settling_seconds: _Seconds = 2.0
     endpoint: Annotated[str, msgspec.Meta(pattern=r"^[^/\s]+:\d+$")] | None = None
     storage_endpoint: Annotated[str, msgspec.Meta(pattern=r"^https?://")] | None = None
 

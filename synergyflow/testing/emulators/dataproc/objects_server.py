@@ -142,9 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Deletions in one request; anything else in a batch is answered as missing."""
         header = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
         request = email.message_from_bytes(header + self.body, policy=email.policy.default)
-        answers = []
+        answers: list[str] = []
         for part in request.iter_parts():
-            verb, target, *_ = part.get_payload(decode=True).decode().split()
+            inner: Any = part.get_payload(decode=True)
+            verb, target, *_ = inner.decode().split()
             found = _OBJECT.fullmatch(urlsplit(target).path)
             known = verb == "DELETE" and found is not None and self.objects.delete(*map(unquote, found.groups()))
             status = "204 No Content" if known else "404 Not Found"

@@ -15,11 +15,8 @@ from synergyflow.core.states import FlowState, StepState
 from synergyflow.engine.result import RunResult
 from synergyflow.testing.emulators.dataproc import DataprocEmulator, Delays, FaultKind
 
+from ..local_clusters import wait_until
 from .dataproc_clusters import make_dataproc
-from .dataproc_stories import emulator, endless
-from .local_clusters import wait_until
-
-__all__ = ["emulator", "endless"]
 
 Run = Callable[..., RunResult]
 

@@ -11,20 +11,17 @@ pytest.importorskip("google.cloud.dataproc_v1")
 
 from synergyflow.clusters.base import ClusterState
 from synergyflow.clusters.dataproc import SETTLING_LOOKS, DataprocCluster
+from synergyflow.config.profile import Profile
 from synergyflow.core.jobs import JobState, PythonJob, ShellJob, SparkJob
 from synergyflow.errors import ClusterError, ClusterLaunchError, ClusterLost, ConfigurationError, JobFailed
-from synergyflow.testing import ManualClock
+from synergyflow.filesystems.local import LocalFilesystem
 from synergyflow.testing.emulators.dataproc import DataprocEmulator, Delays, Ending, FaultKind
 
-from .dataproc_clusters import launched, make_dataproc
-from .dataproc_stories import TOKEN, clock, emulator, endless
-from .local_clusters import wait_until
-
-__all__ = ["clock", "emulator", "endless"]
+from ..local_clusters import wait_until
+from .dataproc_clusters import TOKEN, launched, make_dataproc, options
 
 OTHER_TOKEN = "sf-00000000000000000000000000000002"
 JOB_TOKEN = "sf-000000000000000000000000000000aa"
-ANOTHER_JOB_TOKEN = "sf-000000000000000000000000000000bb"
 UNKNOWN_STATE = 77
 
 
@@ -365,8 +362,34 @@ def test_output_that_cannot_be_read_is_an_error_that_says_so(endless: DataprocEm
         cluster.fetch_log(job_id)
 
 
-def test_a_missing_library_says_which_extra_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+# -- what must be there before -------------------------------------------------------------------------------------
+
+
+def test_a_missing_library_says_which_extra_brings_it(
+    endless: DataprocEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("synergyflow.clusters.dataproc_client.find_spec", lambda name: None)
-    with DataprocEmulator(clock=ManualClock()) as emulator, pytest.raises(ConfigurationError) as raised:
-        make_dataproc(emulator, tmp_path)
+    cluster = make_dataproc(endless, tmp_path)
+    with pytest.raises(ConfigurationError) as raised:
+        cluster.check()
     assert raised.value.hint == 'pip install "synergyflow[gcp]"'
+    with pytest.raises(ClusterLaunchError):
+        cluster.launch(TOKEN)
+
+
+def test_missing_credentials_are_told_before_anything_is_launched(
+    endless: DataprocEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "nowhere.json"))
+    given = {name: value for name, value in options(endless).items() if name != "endpoint"}
+    profile = Profile(name="dataproc", type="dataproc", options=given)
+    cluster = DataprocCluster("dataproc-1", profile, filesystem=LocalFilesystem(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"nowhere\.json") as raised:
+        cluster.check()
+    assert raised.value.hint is not None
+    assert "gcloud auth" in raised.value.hint
+
+
+def test_for_an_emulator_no_credentials_are_needed(endless: DataprocEmulator, tmp_path: Path) -> None:
+    make_dataproc(endless, tmp_path).check()
+    assert endless.ledger.calls == ()

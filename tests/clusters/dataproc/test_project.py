@@ -26,7 +26,7 @@ from synergyflow.core.states import FlowState
 from synergyflow.engine.result import RunResult
 from synergyflow.testing.emulators.dataproc import DataprocEmulator
 
-SHIPPED = Path(__file__).parents[2]
+SHIPPED = Path(__file__).parents[3]
 SPARK_SCRIPT = """
 import sys
 from pyspark.sql import SparkSession

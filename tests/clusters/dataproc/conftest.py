@@ -1,20 +1,21 @@
-"""Fixtures for Dataproc: emulators whose jobs really run, or do what a test says, or wait for the test's clock."""
+"""Fixtures for Dataproc: an emulator whose jobs really run, and one whose jobs end when the test says so."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from synergyflow.testing import ManualClock
-from synergyflow.testing.emulators.dataproc import DataprocEmulator, Ending
-
-TOKEN = "sf-00000000000000000000000000000001"
+if TYPE_CHECKING:
+    from synergyflow.testing.emulators.dataproc import DataprocEmulator
 
 
 @pytest.fixture
 def emulator() -> Iterator[DataprocEmulator]:
     """Jobs are processes."""
+    from synergyflow.testing.emulators.dataproc import DataprocEmulator
+
     with DataprocEmulator() as emulator:
         yield emulator
 
@@ -22,11 +23,7 @@ def emulator() -> Iterator[DataprocEmulator]:
 @pytest.fixture
 def endless() -> Iterator[DataprocEmulator]:
     """Jobs run until the test ends them."""
+    from synergyflow.testing.emulators.dataproc import DataprocEmulator, Ending
+
     with DataprocEmulator(script=lambda job: Ending(seconds=None)) as emulator:
         yield emulator
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    """Time that the test moves."""
-    return ManualClock()

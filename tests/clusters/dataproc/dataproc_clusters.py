@@ -9,8 +9,9 @@ from synergyflow.config.profile import Profile
 from synergyflow.filesystems.local import LocalFilesystem
 from synergyflow.testing.emulators.dataproc import DataprocEmulator
 
-from .local_clusters import wait_until
+from ..local_clusters import wait_until
 
+TOKEN = "sf-00000000000000000000000000000001"
 PROJECT, REGION = "emulated", "us-central1"
 
 
@@ -24,6 +25,7 @@ def options(emulator: DataprocEmulator, **more: Any) -> dict[str, Any]:
         "storage_endpoint": emulator.storage_url,
         "poll_minimum": 0.0,
         "poll_maximum": 0.02,
+        "settling_seconds": 0.0,
         **more,
     }
 

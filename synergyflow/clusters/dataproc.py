@@ -51,6 +51,7 @@ SETTLING_LOOKS = 3
 """Looks at something just made that may miss it before it counts as missing: reads may lag behind writes."""
 
 _TAIL = 1 << 16
+_BROKEN, _STOPPED = "ERROR", "STOPPED"
 _ENDING = frozenset({ClusterState.TERMINATING, ClusterState.GONE})
 
 
@@ -123,20 +124,16 @@ class DataprocCluster(Cluster):
         self._native_name, self._uuid = name, ""
         try:
             return self._use(name, self._launched(name, token))
-        except Refused as refusal:
-            if refusal.code == OVERLOADED:
+        except (Refused, ConfigurationError, ClusterLaunchError) as error:
+            if isinstance(error, Refused) and error.code == OVERLOADED:
                 raise
-            raise ClusterLaunchError(
-                f"Dataproc refused cluster {self.name} ({name}): {refusal.message}", hint=refusal.hint
-            ) from refusal
-        except ConfigurationError as error:
-            raise ClusterLaunchError(f"cluster {self.name}: {error}", hint=error.hint) from error
+            self._native_name = None  # nothing of ours is there, so nothing is to be ended
+            raise ClusterLaunchError(f"cluster {self.name} ({name}): {error}", hint=error.hint) from error
 
     def _launched(self, name: str, token: str) -> str:
         """The uuid of the cluster that was asked for, or was there already."""
-        existing = self._client.get_cluster(name) if self._options.cluster_name else None
-        if existing is not None and cluster_state(existing.state) not in (*_ENDING, ClusterState.FAILED):
-            return existing.uuid
+        if self._options.cluster_name and self._client.get_cluster(name) is not None:
+            return self._read_back(name, token, "")
         uuid = ""
         try:
             request = cluster_request(self._options, name, token)
@@ -157,12 +154,11 @@ class DataprocCluster(Cluster):
                 return uuid  # asked for, and not to be seen yet: a look will tell
             raise ClusterError(f"Dataproc has a cluster {name}, and then has none", hint="try again")
         if not self._options.cluster_name and found.labels.get(TOKEN_LABEL) != label_of(token):
-            raise ClusterLaunchError(f"there is a cluster {name} already that synergyflow did not launch")
-        state = cluster_state(found.state)
-        if state is ClusterState.FAILED:
+            raise ClusterLaunchError("there is one of that name already that synergyflow did not launch")
+        if found.state == _BROKEN and TOKEN_LABEL in found.labels:
             self._client.delete_cluster(name, found.uuid)
-        if state is ClusterState.FAILED or state in _ENDING:
-            raise ClusterLaunchError(f"cluster {self.name} ({name}) did not come up: {cluster_reason(found)}")
+        if cluster_state(found.state) in (*_ENDING, ClusterState.FAILED):
+            raise ClusterLaunchError(f"it did not come up: {cluster_reason(found)}")
         return found.uuid
 
     def _use(self, name: str, uuid: str) -> str:
@@ -186,6 +182,8 @@ class DataprocCluster(Cluster):
         found = self._client.get_cluster(self._native_name)
         if found is None or not self._is_it(found) or cluster_state(found.state) in _ENDING:
             return
+        if self._options.cluster_name and found.state == _STOPPED:
+            return  # somebody put it to rest, to be used again
         if TOKEN_LABEL not in found.labels:
             raise ClusterError(
                 f"cluster {found.name} was not launched by synergyflow and is left as it is",

@@ -156,6 +156,7 @@ def _typed(job: Job, job_id: str) -> dict[str, Any]:
 
 
 def _spark(job: SparkJob) -> dict[str, Any]:
+    _refuse_unplaced(job)
     properties = {**job.conf, **_environment_properties(job.environment)}
     if job.deploy_mode:
         properties["spark.submit.deployMode"] = job.deploy_mode
@@ -177,6 +178,18 @@ def _spark(job: SparkJob) -> dict[str, Any]:
             return {"spark_job": _given({**main, "properties": properties})}
         case other:
             raise JobFailed(f"Dataproc can't run Spark in {other!r}", hint="python, scala, java, r or sql")
+
+
+def _refuse_unplaced(job: SparkJob) -> None:
+    language = job.language.lower()
+    unplaced = {
+        "py_files": bool(job.py_files) and language != "python",
+        "files": bool(job.files) and language == "sql",
+        "main_class": job.main_class is not None and language not in ("scala", "java"),
+    }
+    for name, is_unplaced in unplaced.items():
+        if is_unplaced:
+            raise JobFailed(f"Dataproc takes no {name} for Spark in {job.language}", hint=f"leave {name} out")
 
 
 def _jar_main(jar: str, main_class: str | None, jars: tuple[str, ...], common: Mapping[str, Any]) -> dict[str, Any]:

@@ -159,6 +159,27 @@ def test_a_cluster_that_synergyflow_did_not_launch_is_left_and_reported(
     assert [found.cluster_name for found in endless.clusters()] == ["theirs"]
 
 
+@pytest.mark.parametrize("state", ["ERROR", "STOPPED"])
+def test_a_named_cluster_of_somebody_else_that_is_not_usable_is_told_and_not_touched(
+    endless: DataprocEmulator, tmp_path: Path, state: str
+) -> None:
+    foreign_cluster(endless, "theirs")
+    endless.set_cluster_state("theirs", {"ERROR": 3, "STOPPED": 7}[state])
+    cluster = make_dataproc(endless, tmp_path, cluster_name="theirs", keep_alive=True)
+    with pytest.raises(ClusterLaunchError, match=state):
+        cluster.launch(TOKEN)
+    cluster.terminate()
+    assert endless.ledger.effects("DeleteCluster") == []
+
+
+def test_a_named_cluster_that_was_stopped_meanwhile_is_not_deleted(endless: DataprocEmulator, tmp_path: Path) -> None:
+    cluster = launched(make_dataproc(endless, tmp_path, cluster_name="shared", keep_alive=True), TOKEN)
+    endless.set_cluster_state("shared", 7)
+    assert cluster.poll([]).state is ClusterState.FAILED
+    cluster.terminate()
+    assert endless.ledger.effects("DeleteCluster") == []
+
+
 def foreign_cluster(emulator: DataprocEmulator, name: str) -> None:
     """A cluster that somebody made with the vendor's client."""
     import grpc

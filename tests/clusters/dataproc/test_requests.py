@@ -247,6 +247,9 @@ def test_a_job_stands_where_dataproc_reads_it(job: Job, request_: dict[str, Any]
         HiveJob(uri_script="gs://b/a.sql", arguments=("--silent",)),
         SparkJob(uri_script="gs://b/a.sql", language="sql", arguments=("--database", "flights")),
         SparkJob(uri_script="gs://b/a.hs", language="haskell"),
+        SparkJob(uri_script="gs://b/a.sql", language="sql", files=("gs://b/f",)),
+        SparkJob(uri_script="gs://b/a.R", language="r", py_files=("gs://b/f.zip",)),
+        SparkJob(uri_script="gs://b/a.py", main_class="Main"),
     ],
 )
 def test_what_dataproc_has_no_place_for_is_refused_and_not_left_out(job: Job) -> None:

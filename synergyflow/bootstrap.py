@@ -1,15 +1,15 @@
 """From a context to an engine with its concrete parts: the one file that knows which adapters there are.
 
-What other packages bring is found by entry points: types of clusters under `synergyflow.clusters`, observers under
-`synergyflow.hooks`.
+What other packages bring is found by entry points: types of clusters under `synergyflow.clusters`, technologies of
+filesystems under `synergyflow.filesystems`, observers under `synergyflow.hooks`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from synergyflow.clusters.base import Cluster
 from synergyflow.config.context import ExecutionContext
@@ -22,6 +22,7 @@ from synergyflow.errors import ClusterError, ClusterLaunchError, ConfigurationEr
 if TYPE_CHECKING:
     from synergyflow.engine.engine import Engine
     from synergyflow.engine.ports import ClusterMaker, Observer
+    from synergyflow.filesystems.base import Filesystem
     from synergyflow.flow.flow_graph import FlowGraph
     from synergyflow.flow.registry import Catalogue
     from synergyflow.observers.log_book import LogBook
@@ -32,16 +33,46 @@ HOST = "host"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Folders of an environment, as adapters need them."""
+    """Folders of an environment, as adapters need them, and what it says of filesystems.
+
+    Attributes:
+        filesystems: the setting of that name: a table of options for each technology.
+        secrets: those of the context, for options that name one.
+    """
 
     root: Path
     log_directory: Path
     bucket: str | None
+    filesystems: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
 
     @property
     def spool_directory(self) -> Path:
         """Where local jobs keep output and exit status until they are logged."""
         return self.log_directory / ".spool"
+
+
+def filesystem_of(site: Site) -> Filesystem:
+    """The filesystem whose plain paths are below the site's bucket, and which reaches all others by full URIs.
+
+    Nothing is asked of any provider yet.
+
+    Raises:
+        ConfigurationError: the bucket's scheme is unknown, an option is wrong, or a library is not installed.
+    """
+    from synergyflow.filesystems.local import LocalFilesystem
+    from synergyflow.filesystems.opening import Technologies
+    from synergyflow.filesystems.paths import file_uri_path, scheme_of
+    from synergyflow.filesystems.routed import RoutedFilesystem
+
+    technologies = Technologies(LocalFilesystem(site.root), site.filesystems, site.secrets)
+    technologies.check()
+    bucket = site.bucket or "data"
+    scheme = scheme_of(bucket)
+    if scheme in (None, "file"):
+        folder = Path(file_uri_path(bucket) if scheme else bucket)
+        return RoutedFilesystem(LocalFilesystem(site.root / folder), technologies)
+    return RoutedFilesystem(technologies.home(bucket, str(scheme)), technologies)
 
 
 MakeCluster = Callable[[str, Profile, Site], Cluster]
@@ -54,23 +85,33 @@ def _local(name: str, profile: Profile, site: Site) -> Cluster:
         name,
         profile,
         spool_directory=site.spool_directory,
-        filesystem_root=_bucket_folder(site),
+        filesystem_root=site.root,
+        filesystem=filesystem_of(site),
         working_directory=site.root,
     )
 
 
-def _bucket_folder(site: Site) -> Path:
-    """The folder that plain paths refer to on this machine."""
-    scheme, separator, rest = (site.bucket or "data").partition("://")
-    if separator and scheme != "file":
-        raise ConfigurationError(
-            f"the bucket {site.bucket!r} can't be used by a local cluster",
-            hint="let bucket name a folder, or take clusters of another type",
-        )
-    return site.root / (rest if separator else scheme)
+def _emr(name: str, profile: Profile, site: Site) -> Cluster:
+    from synergyflow.clusters.emr import EmrCluster
+
+    return EmrCluster(name, profile, filesystem=filesystem_of(site))
 
 
-_SHIPPED: dict[str, MakeCluster] = {"local": _local}
+def _dataproc(name: str, profile: Profile, site: Site) -> Cluster:
+    from synergyflow.clusters.dataproc import DataprocCluster
+
+    return DataprocCluster(
+        name, profile, filesystem=filesystem_of(site), bucket=site.bucket, working_directory=site.root
+    )
+
+
+def _qubole(name: str, profile: Profile, site: Site) -> Cluster:
+    from synergyflow.clusters.qubole import QuboleCluster
+
+    return QuboleCluster(name, profile, filesystem=filesystem_of(site))
+
+
+_SHIPPED: dict[str, MakeCluster] = {"local": _local, "emr": _emr, "dataproc": _dataproc, "qubole": _qubole}
 
 
 def cluster_types() -> list[str]:
@@ -194,7 +235,7 @@ def site_of(context: ExecutionContext) -> Site:
     """The folders of a context."""
     environment = context.environment
     bucket = environment.bucket if environment is not None else context.settings.get("bucket")
-    return Site(context.root, context.log_directory, bucket)
+    return Site(context.root, context.log_directory, bucket, context.settings.get("filesystems") or {}, context.secrets)
 
 
 def pool_of(context: ExecutionContext) -> tuple[tuple[Profile, int], ...]:
@@ -222,6 +263,12 @@ def capacity_of(pool: Sequence[tuple[Profile, int]], site: Site) -> Capacity:
             for cluster, profile, count in made
         )
     )
+
+
+def _check(pool: Sequence[tuple[Profile, int]], site: Site) -> None:
+    """See that each profile could be launched from here, before any of them is paid for."""
+    for profile, _ in pool:
+        make_cluster(f"{profile.name}-0", profile, site).check()
 
 
 def open_store(context: ExecutionContext) -> Store:
@@ -291,6 +338,13 @@ def make_engine(
     else:
         pool = pool_of(context)
         maker, capacity = ProfileClusters([profile for profile, _ in pool], site), capacity_of(pool, site)
+
+    def begin() -> None:
+        if clusters is None:
+            _check(pool_of(context), site)
+        if store is None:
+            prepare(context.database_url)
+
     return Engine(
         flow,
         context,
@@ -301,6 +355,6 @@ def make_engine(
             log_book=open_log_book(context),
             owner=current_owner,
             observers=[*observers, *hooks_of(context)],
-            prepare=lambda: prepare(context.database_url) if store is None else None,
+            prepare=begin,
         ),
     )

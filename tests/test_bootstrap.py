@@ -71,19 +71,6 @@ def test_an_observer_that_cannot_be_made_is_named_before_anything_starts(tmp_pat
     assert not (tmp_path / "logs").exists()
 
 
-@pytest.mark.parametrize(("bucket", "folder"), [(None, "data"), ("x/y", "x/y"), ("/x", "/x"), ("file:///x/y", "/x/y")])
-def test_the_bucket_of_a_local_cluster_is_a_folder(tmp_path, bucket, folder):
-    site = bootstrap.Site(tmp_path, tmp_path / "logs", bucket)
-    cluster = bootstrap.make_cluster("local-1", Profile(name="local"), site)
-    assert cluster.filesystem.root == tmp_path / folder
-
-
-def test_a_bucket_elsewhere_is_refused_for_a_local_cluster(tmp_path):
-    site = bootstrap.Site(tmp_path, tmp_path / "logs", "s3://x/y")
-    with pytest.raises(ConfigurationError, match="'s3://x/y' can't be used by a local cluster"):
-        bootstrap.make_cluster("local-1", Profile(name="local"), site)
-
-
 def test_a_type_of_cluster_that_is_not_known_is_refused_with_those_that_are(tmp_path):
     site = bootstrap.Site(tmp_path, tmp_path / "logs", None)
     with pytest.raises(ConfigurationError, match="type 'locale'") as refused:

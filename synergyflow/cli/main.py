@@ -53,6 +53,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "init": Entry("init", "Make a new project with a first flow that runs."),
         "demo": Entry("demo", "A real flow on real data: run, fail, recover."),
         "db": Entry("db", "Create or migrate the tables of the database."),
+        "emulate": Entry("emulate", "A stand-in for EMR, Dataproc or Qubole on this machine."),
         "completion": Entry("completion", "Print the completion script for a shell."),
     },
 }

@@ -42,10 +42,14 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class LogChunk:
-    """A piece of a job's output from `position` on; `next_position` is where the following one begins."""
+    """A piece of a job's output from `position` on; `next_position` is where the following one begins.
+
+    `complete` is False where the provider delivers output late and more of it may come though the job has ended.
+    """
 
     data: bytes
     next_position: int
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,13 @@ class Cluster(JobRunner):
     @abstractmethod
     def filesystem(self) -> Filesystem:
         """The filesystem that plain paths of actions refer to; usable before the launch."""
+
+    def check(self) -> None:
+        """See that it could be launched from here: libraries, credentials. Asks for nothing that costs.
+
+        Raises:
+            ConfigurationError: something is missing; the hint says how to give it.
+        """
 
     @abstractmethod
     def launch(self, token: str) -> str:

@@ -23,6 +23,7 @@ from synergyflow.clusters.local_start import Request
 from synergyflow.config.profile import Profile
 from synergyflow.core.jobs import Job, JobKind, PythonJob, ShellJob, SparkJob
 from synergyflow.errors import ClusterError, ClusterLaunchError, ClusterLost, JobFailed
+from synergyflow.filesystems.base import Filesystem
 from synergyflow.filesystems.local import LocalFilesystem
 
 _POLITE_SECONDS = 5.0
@@ -45,6 +46,7 @@ class LocalCluster(Cluster):
         spool_directory: Path,
         filesystem_root: Path,
         working_directory: Path,
+        filesystem: Filesystem | None = None,
         polite_seconds: float = _POLITE_SECONDS,
     ) -> None:
         """`working_directory` is what the profile's own is relative to; `polite_seconds` is between TERM and KILL.
@@ -61,7 +63,7 @@ class LocalCluster(Cluster):
         self.keep_failed = profile.keep_failed
         self._options = options
         self._working_directory = (working_directory / (options.working_directory or ".")).absolute()
-        self._filesystem = LocalFilesystem(filesystem_root)
+        self._filesystem = filesystem or LocalFilesystem(filesystem_root)
         self._spool = Spool(spool_directory)
         self._polite_seconds = polite_seconds
         self._cluster_id: str | None = None
@@ -74,8 +76,8 @@ class LocalCluster(Cluster):
         return self._cluster_id
 
     @property
-    def filesystem(self) -> LocalFilesystem:
-        """Files of this machine; relative paths are below `filesystem_root`."""
+    def filesystem(self) -> Filesystem:
+        """The one that was given; else files of this machine, relative paths below `filesystem_root`."""
         return self._filesystem
 
     def launch(self, token: str) -> str:

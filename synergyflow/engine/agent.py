@@ -142,7 +142,7 @@ class ClusterAgent:
             return False
         name, now = self.cluster.name, self._parts.now
         try:
-            cluster_id = self.cluster.launch(self._token)
+            cluster_id = self._launched()
             self._parts.post(ClusterLaunched(at=now(), cluster=name, cluster_id=cluster_id))
             failure = self._wait_until_ready()
         except Exception as error:
@@ -155,6 +155,20 @@ class ClusterAgent:
             self._parts.post(ClusterReady(at=now(), cluster=name))
             self._up.set()
         return failure is None
+
+    def _launched(self) -> str:
+        """The id of the cluster. Where it is not clear whether there is one, the launch is repeated, as it may be."""
+        began = self._parts.clock()
+        while True:
+            try:
+                return self.cluster.launch(self._token)
+            except ClusterLaunchError:
+                raise
+            except ClusterError as error:
+                if self._leave or self._end_asked or self._parts.clock() - began > BOOT_SECONDS:
+                    raise
+                self._parts.logger.warning("launching cluster %s is tried again: %s", self.cluster.name, error)
+            self._pause(self.cluster.poll_bounds.maximum)
 
     def _wait_until_ready(self) -> str | None:
         """None once the cluster takes jobs, or is not wanted any more; else why it will not."""
@@ -175,7 +189,8 @@ class ClusterAgent:
         while not (self._leave or self._over or self._at_once or (self._end_asked and not len(self._watch))):
             age = self._watch.youngest()
             if age is None:
-                self._pause(None)
+                self._watch.late.tick()
+                self._pause(self.cluster.poll_bounds.maximum if self._watch.late else None)
                 continue
             seen = self._look(self._watch.job_ids())
             if seen is not None and seen.state in _OVER:
@@ -231,6 +246,7 @@ class ClusterAgent:
             self._end_jobs()
         else:
             reason = self._terminate_quietly()
+        self._take_late_output()
         self._watch.lose("it was ended")
         self._parts.post(ClusterEnded(at=self._parts.now(), cluster=self.cluster.name, kept=kept, reason=reason))
 
@@ -241,6 +257,12 @@ class ClusterAgent:
                 self.cluster.cancel(job_id, force=True)
             except Exception as error:  # noqa: BLE001 - the others are ended all the same
                 self._parts.logger.error("job %s on %s could not be ended: %s", job_id, self.cluster.name, error)
+
+    def _take_late_output(self) -> None:
+        """Stay until output that comes late has come, or comes no more."""
+        while self._watch.late and not self._leave:
+            self._watch.late.tick()
+            self._pause(self.cluster.poll_bounds.maximum)
 
     def _terminate_quietly(self) -> str:
         """Terminate; what goes wrong is logged and returned, since nothing else may be kept from ending by it."""

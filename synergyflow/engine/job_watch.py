@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from synergyflow.clusters.base import Cluster
 from synergyflow.core.jobs import JobState, JobStatus
+from synergyflow.engine.late_output import LateOutput
 from synergyflow.errors import ClusterError, ClusterLost, SynergyFlowError
 
 POLITE_SECONDS = 5.0
@@ -51,6 +52,7 @@ class JobWatch:
         self._cluster = cluster
         self._clock = clock
         self._logger = logger
+        self.late = LateOutput(cluster)
         self._lock = threading.Lock()
         self._jobs: dict[str, WatchedJob] = {}
         self._over: SynergyFlowError | None = None
@@ -100,6 +102,7 @@ class JobWatch:
                 job.final = status
             self._escalate(job)
             moved |= self._pump(job)
+        self.late.tick()
         return moved
 
     def lose(self, reason: str) -> None:
@@ -122,6 +125,8 @@ class JobWatch:
                 chunk = self._cluster.fetch_log(job.job_id, job.position, CHUNK)
                 if not chunk.data:
                     if job.final is not None:
+                        if not chunk.complete:
+                            self.late.expect(job.job_id, job.position, job.on_output)
                         self._end(job, job.final)
                         moved = True
                     break

@@ -90,8 +90,8 @@ class StepCluster(JobRunner):
 
     @property
     def filesystem(self) -> Filesystem:
-        """The filesystem that plain paths refer to."""
-        return self._agent.cluster.filesystem
+        """The filesystem that plain paths refer to; news of long transfers go to the step's log."""
+        return self._agent.cluster.filesystem.reporting_to(self._log.logger(self._log_name or None).info)
 
     def at(self, action: int, log_name: str) -> None:
         """The jobs that follow are of this action; its calls are counted from 0."""

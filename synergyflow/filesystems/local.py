@@ -8,13 +8,11 @@ half of one is in `local_writing.py`; this file decides which path is meant and 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import unquote, urlsplit
 
 from synergyflow.errors import FilesystemError
 from synergyflow.filesystems.base import Filesystem
@@ -24,10 +22,10 @@ from synergyflow.filesystems.local_writing import (
     move_over,
     refuse_overlap,
     translated,
+    walk_files,
     whole_file,
 )
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
+from synergyflow.filesystems.paths import file_uri_path, foreign, on_this_machine, scheme_of
 
 
 class LocalFilesystem(Filesystem):
@@ -79,11 +77,11 @@ class LocalFilesystem(Filesystem):
 
     def copy_to_local(self, path: str, local_path: str) -> None:
         """Copy from below the root; `local_path` is relative to where the engine runs."""
-        self._copy(path, self._resolve(path), local_path, _on_this_machine(local_path))
+        self._copy(path, self._resolve(path), local_path, Path(on_this_machine(local_path)))
 
     def copy_from_local(self, local_path: str, path: str) -> None:
         """Copy to below the root; `local_path` is relative to where the engine runs."""
-        self._copy(local_path, _on_this_machine(local_path), path, self._resolve(path))
+        self._copy(local_path, Path(on_this_machine(local_path)), path, self._resolve(path))
 
     def exists(self, path: str) -> bool:
         """Whether there is a file or folder, through links."""
@@ -115,6 +113,12 @@ class LocalFilesystem(Filesystem):
             file = open(place, "rb")  # noqa: SIM115 - closed below; errors of the block are not this file's
         with file:
             yield file
+
+    def walk(self, path: str) -> Iterator[str]:
+        """Links are followed, whatever they lead to, unless that is a folder that holds them."""
+        place = self._resolve(path)
+        self._require(place, path)
+        return walk_files(place, path) if place.is_dir() else iter([""])
 
     def _copy(self, source: str, origin: Path, target: str, place: Path) -> None:
         self._require(origin, source)
@@ -168,21 +172,9 @@ class LocalFilesystem(Filesystem):
 
 def _absolute_part(path: str) -> str | None:
     """The machine's own path if `path` is absolute or a `file://` URI; None if it is relative."""
-    if "\0" in path:
-        raise FilesystemError(f"{path!r} holds a NUL character, which no path can")
-    scheme = _SCHEME.match(path)
+    scheme = scheme_of(path)
     if scheme is None:
         return path if path.startswith("/") else None
-    if scheme[1].lower() != "file":
-        raise FilesystemError(
-            f"a local filesystem can't reach {path}: {scheme[1]}:// is another one's",
-            hint="run the step on a cluster whose filesystem that is, or use a plain path",
-        )
-    parts = urlsplit(path)
-    if parts.netloc not in ("", "localhost"):
-        raise FilesystemError(f"{path} names host {parts.netloc}", hint="a file on this machine is file:///folder/name")
-    return unquote(path[len("file:") :].removeprefix("//" + parts.netloc))
-
-
-def _on_this_machine(path: str) -> Path:
-    return Path(os.path.abspath(_absolute_part(path) or path))
+    if scheme != "file":
+        raise foreign(path, scheme, "a local filesystem")
+    return file_uri_path(path)

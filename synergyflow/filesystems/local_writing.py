@@ -49,9 +49,8 @@ def whole_file(place: Path, path: str) -> Iterator[BinaryIO]:
     try:
         with file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
         with translated(path):
+            _make_durable(partial)
             os.replace(partial, place)
     except BaseException as error:
         with suppress(OSError):
@@ -66,6 +65,15 @@ def _open_partial(place: Path) -> tuple[Path, BinaryIO]:
     partial = place.parent / f".{secrets.token_hex(8)}{_PARTIAL}"
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     return partial, open(descriptor, "wb")
+
+
+def _make_durable(partial: Path) -> None:
+    """By a descriptor of its own: the block may have closed the stream, as wrappers of text do."""
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def copy_over(origin: Path, place: Path) -> None:
@@ -151,3 +159,23 @@ def refuse_overlap(origin: Path, place: Path, source: str, target: str) -> None:
         raise FilesystemError(f"{target} is within {source}, which can't go into itself")
     if origin.is_dir() and Path(real).is_relative_to(there):
         raise FilesystemError(f"{source} is within {target}, which it can't take the place of")
+
+
+def walk_files(folder: Path, path: str) -> Iterator[str]:
+    """See `Filesystem.walk`; raises `FilesystemError` at a link to a folder that holds it."""
+    yield from _walk(folder, "", (os.path.realpath(folder),), path)
+
+
+def _walk(folder: Path, name: str, above: tuple[str, ...], path: str) -> Iterator[str]:
+    with translated(path), os.scandir(folder) as found:
+        entries = sorted((entry for entry in found if not is_partial(entry.name)), key=lambda entry: entry.name)
+    if not entries:
+        yield name or "/"
+    for entry in entries:
+        if not entry.is_dir():
+            yield name + entry.name
+            continue
+        real = os.path.realpath(entry.path)
+        if real in above:
+            raise FilesystemError(f"{entry.path} is a link to a folder that holds it", hint="remove the link")
+        yield from _walk(Path(entry.path), f"{name}{entry.name}/", (*above, real), path)

@@ -51,7 +51,7 @@ def test_every_command_has_the_common_options_and_says_what_it_is_for(project: A
 
 
 def test_commands_that_are_not_there_yet_are_not_promised(project: Any) -> None:
-    for name in ("daemon", "clusters", "emulate", "cancel", "backfill"):
+    for name in ("daemon", "clusters", "cancel", "backfill"):
         assert name not in COMMANDS
         assert project(name).code == 2
 

@@ -256,6 +256,12 @@ def _notes(record: RunRecord | None, request: Request, steps: list[PlannedStep])
         notes.append("nothing to do")
     if record is not None and record.owner is not None:
         notes.append(f"the last engine is gone: {record.owner}")
+    if record is not None and request.mode is Mode.RUN:
+        done = sum(1 for step in steps if step.state.is_success)
+        if record.state.is_success:
+            notes.append(f"the run is {record.state}: every step runs again")
+        elif done:
+            notes.append(f"{done} step(s) are done already and run again; recover would keep them")
     reset = {step.name for step in steps if step.decision is Decision.RUN}
     stray = [job for job in (record.open_jobs if record else ()) if job.step_name in reset]
     if stray:

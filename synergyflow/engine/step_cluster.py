@@ -30,6 +30,9 @@ from synergyflow.filesystems.base import Filesystem
 LOOK_UP_PAUSES = (0.0, 1.0, 5.0)
 """Seconds before each look for a job that a cluster may have taken."""
 
+RAISED = 1
+"""Exit code of a child process whose callable raised: the exception is the last line of its output."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptKey:
@@ -152,6 +155,8 @@ class StepCluster(JobRunner):
             return succeeded(outcome, job)
         except JobFailed as error:
             last = [line for line in self._log.last_lines(3) if line.strip()]
+            if last and job.kind is JobKind.PYTHON and outcome.exit_code == RAISED:
+                raise JobFailed(last[-1]) from None
             if last:
                 raise JobFailed(f"{error}; its last output: {' / '.join(last)}", hint=error.hint) from None
             raise

@@ -14,6 +14,8 @@ import traceback
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from types import TracebackType
 
 from synergyflow.config.context import ExecutionContext
 from synergyflow.core.commands import StartStep
@@ -41,6 +43,7 @@ from synergyflow.flow.step import Step
 LEFT = "left"
 """Why an attempt ends here whose engine leaves."""
 
+_PACKAGE = str(Path(__file__).parents[1])
 ROLLBACK_OFFSET = 1_000_000
 """Added to the position of an action to number the jobs of its rollback."""
 
@@ -130,7 +133,7 @@ class StepRun:
         except GeneratorExit:
             raise  # the engine leaves: what runs is adopted by another one, so nothing may be undone here
         except BaseException as raised:  # noqa: BLE001 - whatever user code raises, SystemExit included, fails the attempt
-            state, error = StepState.INVALID, raised
+            state, error = StepState.INVALID, self._in_our_words(raised)
             self._log_failure(log, raised)
             if _is_own_failure(raised):
                 self._roll_back([action for _, action in actions[: self._done]])
@@ -180,6 +183,12 @@ class StepRun:
                 name=action.log_name,
             )
         )
+
+    def _in_our_words(self, raised: BaseException) -> BaseException:
+        """What an ended attempt raises on its way out says little; why it was ended says all."""
+        if self._ended_by == "timeout" and isinstance(raised, StepTimeout):
+            return StepTimeout(f"the step took longer than its time-out of {self.step.timeout:g} s")
+        return raised
 
     def _is_isolated(self, action: Action) -> bool:
         """Whether the action is to run in a child process, where its time-out can end it."""
@@ -291,7 +300,15 @@ class StepRun:
 
     def _log_failure(self, log: logging.Logger, error: BaseException) -> None:
         if not isinstance(error, SynergyFlowError):
-            log.error("".join(traceback.format_exception(error)).rstrip())
+            log.error("".join(traceback.format_exception(type(error), error, _of_the_user(error))).rstrip())
+
+
+def _of_the_user(error: BaseException) -> TracebackType | None:
+    """The traceback from the user's code on; all of it where none of it is the user's."""
+    place = error.__traceback__
+    while place is not None and place.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        place = place.tb_next
+    return place or error.__traceback__
 
 
 def classify(error: BaseException) -> FailureClass:

@@ -311,3 +311,27 @@ def test_what_a_custom_action_submits_is_a_job_with_its_output_in_the_log(projec
     assert run(project, flow).state is FlowState.PROCESSED
     log = project.log(flow, "s")
     assert log.index("first") < log.index("second")
+
+
+def test_what_an_isolated_callable_raises_is_the_cause_in_one_line(project):
+    def refuse(word: str) -> None:
+        raise ValueError(f"no {word} here")
+
+    flow = FlowGraph("refusing").append("s", [], PythonAction(refuse, word="feed", isolated=True))
+    assert run(project, flow).steps["s"].error == "ValueError: no feed here"
+
+
+def test_the_traceback_in_the_log_begins_at_the_users_code(project):
+    def refuse() -> None:
+        raise ValueError("no feed here")
+
+    flow = FlowGraph("tracing").append("s", [], PythonAction(refuse))
+    run(project, flow)
+    log = project.log(flow, "s")
+    assert "in refuse" in log
+    assert "step_run.py" not in log
+
+
+def test_a_time_out_says_how_long_it_was(project):
+    flow = FlowGraph("late").append("s", [], ShellCommandAction("sleep 60"), timeout=0.3)
+    assert run(project, flow).steps["s"].error == "the step took longer than its time-out of 0.3 s"

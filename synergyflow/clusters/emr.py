@@ -8,15 +8,15 @@ Names and tags carry our tokens, since EMR has no other way to tell a repeated c
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from synergyflow.clusters import emr_requests as requests
 from synergyflow.clusters import emr_states as states
 from synergyflow.clusters.base import Cluster, ClusterState, LogChunk, Observation, PollBounds
 from synergyflow.clusters.emr_client import EmrClient, Refused, Unclear
+from synergyflow.clusters.emr_life import ClusterLife
 from synergyflow.clusters.emr_listing import Listing, look
 from synergyflow.clusters.emr_logs import LogFolder, StepLogs
 from synergyflow.clusters.emr_options import EmrOptions, options_of
@@ -67,12 +67,12 @@ class EmrCluster(Cluster):
         self.settling_seconds = options.settling_seconds
         self.job_kinds = _kinds(options)
         self._options = options
-        self._installation = installation
         self._now = now
         self._filesystem = filesystem
         self._client = EmrClient(
             region=options.region, endpoint_url=options.endpoint_url, s3_endpoint_url=options.s3_endpoint
         )
+        self._life = ClusterLife(self._client, name, profile, options, installation)
         self._logs = StepLogs(self._client, options.log_limit_mb << 20)
         self._queue = SubmitQueue()
         self._sending = threading.Lock()
@@ -111,9 +111,7 @@ class EmrCluster(Cluster):
             self.check()
         except ConfigurationError as error:
             raise ClusterLaunchError(f"cluster {self.name}: {error}", hint=error.hint) from None
-        found = self._living(token)
-        if found is None:
-            found = self._ask_for_one(token)
+        found = self._life.living(token) or self._life.ask_for_one(token)
         self.attach(found)
         return found
 
@@ -128,66 +126,10 @@ class EmrCluster(Cluster):
         """
         self._terminated = True
         self._queue.end_all(JobState.CANCELED, "the cluster was terminated")
-        for cluster_id in self._to_be_ended():
-            self._end(cluster_id)
-
-    def _ask_for_one(self, token: str) -> str:
-        request = requests.run_job_flow(token, self.profile, self.slots, self._options, installation=self._installation)
-        try:
-            return self._client.run_job_flow(request)
-        except Refused as refusal:
-            raise ClusterLaunchError(f"cluster {self.name} was refused: {refusal}", hint=refusal.hint) from None
-        except Unclear as unclear:
-            found = self._living(token)
-            if found is not None:
-                return found
-            raise ClusterError(
-                f"cluster {self.name}: it is not clear whether it was launched: {unclear}", hint="ask again"
-            ) from None
-
-    def _living(self, token: str) -> str | None:
-        """The id of the one living cluster of this token, or under the profile's `cluster_name`; None if there is none.
-
-        Raises:
-            ClusterLaunchError: there are several.
-        """
-        found = self._bearing(token)
-        if not found and self._options.cluster_name:
-            found = [cluster["Id"] for cluster in self._active() if cluster["Name"] == self._options.cluster_name]
-        if len(found) > 1:
-            raise ClusterLaunchError(
-                f"cluster {self.name}: AWS has several for it: {', '.join(found)}",
-                hint="end all but one, or give the profile another cluster_name",
-            )
-        return found[0] if found else None
-
-    def _bearing(self, token: str) -> list[str]:
-        """Ids of living clusters of the name that this token gives, whose tag says that it was this token indeed."""
-        name = requests.cluster_name(token, self._options)
-        named = [cluster["Id"] for cluster in self._active() if cluster["Name"] == name]
-        described = [self._client.describe_cluster(cluster_id) for cluster_id in named]
-        return [cluster["Id"] for cluster in described if cluster and _tags(cluster).get(requests.TOKEN_TAG) == token]
-
-    def _active(self) -> list[dict[str, Any]]:
-        return list(self._client.clusters(states.ACTIVE_CLUSTER_STATES))
-
-    def _to_be_ended(self) -> list[str]:
         if self._cluster_id is not None:
-            return [self._cluster_id]
-        return self._bearing(self._token) if self._token is not None else []
-
-    def _end(self, cluster_id: str) -> None:
-        cluster = self._client.describe_cluster(cluster_id)
-        if cluster is None or states.native_state(cluster) in states.ENDING_CLUSTER_STATES:
-            return
-        if requests.TOKEN_TAG not in _tags(cluster):
-            raise ClusterError(
-                f"cluster {self.name} ({cluster_id}) was not launched by synergyflow and is left running",
-                hint="end it by hand, or say keep_alive = true in the profile",
-            )
-        if cluster.get("TerminationProtected"):
-            self._client.unprotect(cluster_id)
-        self._client.terminate(cluster_id)
+            self._life.end(self._cluster_id)
+        elif self._token is not None:
+            self._life.end_all_of(self._token)
 
     # -- jobs -------------------------------------------------------------------------------------------------------
 
@@ -390,7 +332,3 @@ def _kinds(options: EmrOptions) -> frozenset[JobKind]:
     installed = {name.lower() for name in options.applications}
     kinds = {JobKind.SPARK, JobKind.PIG, JobKind.HIVE}
     return frozenset({JobKind.SHELL, JobKind.HADOOP, *(kind for kind in kinds if kind.value in installed)})
-
-
-def _tags(cluster: Mapping[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag.get("Value", "") for tag in cluster.get("Tags", ())}

@@ -16,6 +16,7 @@ from synergyflow.core.jobs import JobState, JobStatus
 
 MOST_ACTIVE_STEPS = 256
 MOST_STEPS_A_CALL = 50
+MOST_CALLS_AT_ONCE = 4
 LOOKS_UNTIL_ABSENT = 2
 
 
@@ -33,6 +34,11 @@ class Waiting:
     absences: int = 0
     in_call: bool = False
     canceled: bool = False
+
+    @property
+    def is_next(self) -> bool:
+        """Whether it is to be handed over as soon as there is room."""
+        return not self.in_call and not self.unclear
 
 
 @dataclass(slots=True)
@@ -59,11 +65,16 @@ class SubmitQueue:
             return {job.token for job in self._waiting.values() if job.unclear and not job.in_call}
 
     def claim(self, token: str, step: Mapping[str, Any]) -> Waiting | None:
-        """Take a job in; the job if it may be handed over at once, by the caller, and is then in that call."""
+        """Take a job in; the job if it may be handed over at once, by the caller, and is then in that call.
+
+        Beyond a few calls at a time jobs wait, so that a look hands over many of them in one.
+        """
         with self._lock:
             if token in self._waiting or token in self._step_ids:
                 return None
-            may = not self._full and not self._waiting and len(self._active) < MOST_ACTIVE_STEPS
+            calls = sum(job.in_call for job in self._waiting.values())
+            room = calls < MOST_CALLS_AT_ONCE and len(self._active) + calls < MOST_ACTIVE_STEPS
+            may = room and not self._full and not any(job.is_next for job in self._waiting.values())
             job = self._waiting[token] = Waiting(token, step, in_call=may)
             return job if may else None
 
@@ -72,7 +83,7 @@ class SubmitQueue:
         with self._lock:
             room = MOST_ACTIVE_STEPS - len(self._active) - sum(job.in_call for job in self._waiting.values())
             most = 1 if self._one_by_one or self._full else MOST_STEPS_A_CALL
-            ready = [job for job in self._waiting.values() if not job.in_call and not job.unclear]
+            ready = [job for job in self._waiting.values() if job.is_next]
             taken = ready[: max(0, min(room, most))]
             for job in taken:
                 job.in_call = True
@@ -147,7 +158,7 @@ class SubmitQueue:
         with self._lock:
             if job_id in self._waiting:
                 unclear = self._waiting[job_id].unclear
-                message = "EMR has not confirmed it yet" if unclear else "waits here: EMR has no room for more steps"
+                message = "EMR has not confirmed it yet" if unclear else "waits here until EMR has room for it"
                 return JobStatus(job_id=job_id, state=JobState.PENDING, native_state="QUEUED_HERE", message=message)
             return self._ended.get(job_id)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from synergyflow import (
 from synergyflow.core.states import FlowState
 from synergyflow.engine.result import RunResult
 from synergyflow.testing.emulators.dataproc import DataprocEmulator
+
+from ..local_clusters import wait_until
 
 SHIPPED = Path(__file__).parents[3]
 SPARK_SCRIPT = """
@@ -53,14 +56,17 @@ def project(tmp_path: Path) -> Path:
         (folder / name).mkdir(parents=True)
         shutil.copy(SHIPPED / name / "dataproc.toml", folder / name)
     profile = folder / "clusters" / "dataproc.toml"
-    bounds = "poll_minimum = 0.0\npoll_maximum = 0.05\n"
+    bounds = "poll_minimum = 0.0\npoll_maximum = 0.05\nsettling_seconds = 0.0\n"
     profile.write_text(profile.read_text() + bounds)
     return folder
 
 
 def run(project: Path, flow: FlowGraph) -> RunResult:
-    context = ExecutionContext.load(project / "contexts" / "dataproc.toml", flow.flow_name, "2013010100")
-    return ExecutionEngine(flow).run(context)
+    return ExecutionEngine(flow).run(context_of(project, flow))
+
+
+def context_of(project: Path, flow: FlowGraph) -> ExecutionContext:
+    return ExecutionContext.load(project / "contexts" / "dataproc.toml", flow.flow_name, "2013010100")
 
 
 def log(project: Path, flow: str, step: str) -> str:
@@ -116,6 +122,24 @@ def test_scripts_of_the_project_reach_the_cluster_and_arguments_name_its_data(
         assert words in hadoop
     staged = {facts.name.rpartition("/")[2] for facts in emulator.objects.list("my-bucket", "flights/.synergyflow/")}
     assert staged == {"delays.py", "delays.sql", "delays.jar"}
+
+
+def test_what_an_engine_left_running_is_ended_before_its_step_runs_again(
+    emulator: DataprocEmulator, project: Path, tmp_path: Path
+) -> None:
+    mended, begun = tmp_path / "mended", tmp_path / "begun"
+    command = f"test -e {mended} || {{ touch {begun}; exec sleep 3600; }}"
+    flow = FlowGraph("left").append("one", [], ShellCommandAction(command))
+    engine = ExecutionEngine(flow)
+    left = threading.Thread(target=lambda: engine.run(context_of(project, flow)))
+    left.start()
+    wait_until(begun.exists)
+    engine.stop("gone", cancel=False)
+    left.join()
+    mended.touch()
+    assert [job.status.state.name for job in emulator.jobs()] == ["RUNNING"]
+    assert ExecutionEngine(flow).recover(context_of(project, flow)).state is FlowState.PROCESSED
+    assert [job.status.state.name for job in emulator.jobs()] == ["CANCELLED", "DONE"]
 
 
 @pytest.mark.slow

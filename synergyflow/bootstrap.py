@@ -280,7 +280,7 @@ def make_engine(
 ) -> Engine:
     """An engine for one flow in one context, with what the context names unless parts are given."""
     from synergyflow.engine.engine import Engine, EngineParts
-    from synergyflow.store.ownership import current_owner
+    from synergyflow.store.ownership import current_owner, disown
     from synergyflow.store.upgrade import prepare
 
     site = site_of(context)
@@ -300,6 +300,7 @@ def make_engine(
             capacity=capacity,
             log_book=open_log_book(context),
             owner=current_owner,
+            disown=disown,
             observers=[*observers, *hooks_of(context)],
             prepare=lambda: prepare(context.database_url) if store is None else None,
         ),

@@ -31,7 +31,11 @@ LOAD_PAUSES = (0.1, 1.0, 5.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
-    """The concrete parts that `bootstrap` chose. `prepare` brings the tables to this program's version."""
+    """The concrete parts that `bootstrap` chose.
+
+    `prepare` brings the tables to this program's version; `disown` is told of an owner that could not give back what it
+    held, since the database was out of reach.
+    """
 
     store: Store
     maker: ClusterMaker
@@ -40,6 +44,7 @@ class EngineParts:
     owner: Callable[[], Owner]
     observers: Sequence[Observer] = ()
     prepare: Callable[[], None] = lambda: None
+    disown: Callable[[Owner], None] = lambda owner: None
 
 
 class Engine:
@@ -107,6 +112,7 @@ class Engine:
                 maker=self._parts.maker,
                 log_book=self._parts.log_book,
                 observers=self._parts.observers,
+                disown=self._parts.disown,
             )
         )
         self._execution = execution

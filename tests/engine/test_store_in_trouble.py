@@ -157,7 +157,10 @@ def test_an_engine_that_can_not_write_any_more_ends_its_clusters_and_says_so(
     store.close()
     assert cluster.verbs()[-1] == "terminate"
     assert "could not be recorded" in workshop.log(flow)
-    assert workshop.record(flow).state is FlowState.IN_PROGRESS
+    record = workshop.record(flow)
+    assert record.state is FlowState.IN_PROGRESS
+    assert not record.is_held, "this process lives, but does not hold the flow run any more"
+    assert workshop.recover(flow, FakeCluster()).state is FlowState.PROCESSED
 
 
 def test_a_database_that_refuses_is_not_asked_again(workshop: Workshop) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from synergyflow.config.program import program
 from synergyflow.core.modes import Mode
 from synergyflow.core.plan import Decision, Plan
 from synergyflow.core.states import FlowState, StepState
@@ -105,9 +106,9 @@ def next_commands(plan: Plan, failed: tuple[str, ...], options: str = "") -> lis
     more = f" {options}" if options else ""
     step = f" --step {shlex.quote(plan.requested_step)}" if plan.requested_step else ""
     command = "recover" if plan.mode in (Mode.RUN, Mode.RECOVER) else str(plan.mode).replace("_", "-")
-    again = f"engine {command} {run}{step if command != 'recover' else ''}{more}"
+    again = f"{program()} {command} {run}{step if command != 'recover' else ''}{more}"
     log = f" --step {shlex.quote(failed[0])}" if failed else ""
-    return [f"look:       engine logs {run}{log}{more}", f"then try:   {again}"]
+    return [f"look:       {program()} logs {run}{log}{more}", f"then try:   {again}"]
 
 
 def _headline(outcome: Outcome) -> Sentence:

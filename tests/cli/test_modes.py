@@ -145,7 +145,7 @@ def test_sigint_ends_what_runs_and_leaves_a_run_that_recovers(project: Any) -> N
     code, out, err = finish(process)
     assert (code, err) == (130, "")
     assert "interrupted (SIGINT)" in out
-    assert f"engine recover --flow waiting --timeperiod {T}" in out
+    assert f" recover --flow waiting --timeperiod {T}" in out
     status = project("status", *OF_WAITING, "--json").json
     assert (status["state"], status["steps"]["wait"]["state"]) == ("invalid", "canceled")
     (project.root / "go").touch()

@@ -116,7 +116,8 @@ class StepRun:
 
     # -- the attempt ----------------------------------------------------------------------------------------------
 
-    def _work(self) -> Generator[JobWait, Outcome, StepEnded]:
+    def _work(self) -> Generator[JobWait, Outcome, StepEnded | None]:
+        """The attempt's end; None if the engine leaves it as it is, for another engine to go on with."""
         log = self._with.log.logger(None)
         log_begin = self._with.log.position()
         began: list[Action] = []
@@ -135,8 +136,12 @@ class StepRun:
         except BaseException as raised:  # noqa: BLE001 - whatever user code raises, SystemExit included, fails the attempt
             state, error = StepState.INVALID, self._in_our_words(raised)
             self._log_failure(log, raised)
-            if _is_own_failure(raised):
-                self._roll_back([action for _, action in actions[: self._done]])
+            completed = [action for _, action in actions[: self._done]]
+            left = self._ended_by == LEFT or isinstance(raised, LeaseLost)
+            if left or (_is_own_failure(raised) and not self._roll_back(completed)):
+                log.warning("attempt %d is left as it is: the engine leaves", self.start.attempt)
+                self._clean_up(began)
+                return None
         error = self._clean_up(began) or error
         if error is not None:
             state = StepState.CANCELED if self._ended_by == "canceled" else StepState.INVALID
@@ -172,7 +177,8 @@ class StepRun:
                 action.run(self._with.cluster)
             else:
                 yield from self._run_job(job)
-            self._refuse_if_ended()
+            if self._ended_by != LEFT:  # what is done is done
+                self._refuse_if_ended()
         self._done = number + 1
         self._with.inbox.post_lazily(
             ActionCompleted(
@@ -229,21 +235,22 @@ class StepRun:
 
     # -- the end --------------------------------------------------------------------------------------------------
 
-    def _roll_back(self, completed: list[Action]) -> None:
+    def _roll_back(self, completed: list[Action]) -> bool:
         """Undo what was completed, last first. One that fails to is logged; the others are undone all the same.
 
         That the attempt has failed is durable before: an engine that dies meanwhile must not go on with the attempt.
+        False if that can't be recorded any more; then nothing is undone.
         """
         to_undo = [(n, action) for n, action in enumerate(completed) if action.can_roll_back and not action.skip]
         if not to_undo:
-            return
+            return True
         self._rolled_back = True
         failed = next((group for group, state in self._groups.items() if state is GroupState.RUNNING), Group.MAIN)
         self._groups[failed] = GroupState.FAILED
         try:
             self._with.inbox.post_and_wait(self._moved(failed, GroupState.FAILED))
         except LeaseLost:
-            return
+            return False
         self._with.cluster.reopen()
         for number, action in reversed(to_undo):
             logger = self._with.log.logger(action.log_name)
@@ -254,6 +261,7 @@ class StepRun:
                 logger.info("rolled back")
             except BaseException:
                 logger.exception("could not be rolled back")
+        return True
 
     def _clean_up(self, began: list[Action]) -> BaseException | None:
         """`cleanup` of every action that began; the first exception, if there is one."""

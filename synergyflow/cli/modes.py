@@ -128,7 +128,13 @@ def _carry_out(invocation: Invocation, asked: _Asked, flow: FlowGraph, context: 
         closing(make_engine(flow, context, observers=watchers)) as engine,
     ):
         plan = _planned(engine, asked, upgrade=True)
-        with stopping_on_signals(engine.stop, terminal.restore) as signals:
+
+        def leave() -> None:
+            for watcher in watchers:
+                watcher.abandon()
+            terminal.restore()
+
+        with stopping_on_signals(engine.stop, leave) as signals:
             result = engine.execute(plan)
     invocation.outcome = _exit_code(result, signals.exit_code)
     if invocation.json:

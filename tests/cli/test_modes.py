@@ -184,6 +184,9 @@ deaf = FlowGraph("deaf").append("work", [], PythonAction(work))
     process.send_signal(signal.SIGINT)
     assert any("stopping" in line for line in lines)
     process.send_signal(signal.SIGINT)
-    assert finish(process)[0] == 130
+    code, out, _ = finish(process)
+    assert code == 130
+    assert "left as it was: work; to go on: " in out.splitlines()[-1]
+    assert f" recover --flow deaf --timeperiod {T}" in out.splitlines()[-1]
     (project.root / "go").touch()
     assert project("recover", "--flow", "deaf", "--timeperiod", T).code == 0

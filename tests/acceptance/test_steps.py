@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
 
@@ -335,3 +336,16 @@ def test_the_traceback_in_the_log_begins_at_the_users_code(project):
 def test_a_time_out_says_how_long_it_was(project):
     flow = FlowGraph("late").append("s", [], ShellCommandAction("sleep 60"), timeout=0.3)
     assert run(project, flow).steps["s"].error == "the step took longer than its time-out of 0.3 s"
+
+
+def test_a_callable_that_ends_its_process_has_not_returned_isolated_or_not(project):
+    flow = (
+        FlowGraph("leaving", on_failure="continue")
+        .append("here", [], PythonAction(sys.exit, 0))
+        .append("there", [], PythonAction(sys.exit, 0, isolated=True))
+    )
+    result = run(project, flow)
+    assert {name: step.error for name, step in result.steps.items()} == {
+        "here": "SystemExit: 0",
+        "there": "SystemExit: 0",
+    }

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from synergyflow.actions.surroundings import job_environment
 from synergyflow.config.context import ExecutionContext
 from synergyflow.core.commands import StartStep
 from synergyflow.core.events import ActionCompleted, GroupMoved, StepEnded
@@ -75,6 +76,7 @@ class StepRun:
         self._groups = dict.fromkeys(Group, GroupState.PENDING)
         self._done = start.first_action
         self._rolled_back = False
+        self._waits = False
         self.work = self._work()
 
     def end(self, reason: str) -> None:
@@ -131,9 +133,9 @@ class StepRun:
         except NothingToDo as nothing:
             log.info("nothing to do: %s", nothing)
             state, error = StepState.NOOP, None
-        except GeneratorExit:
-            raise  # the engine leaves: what runs is adopted by another one, so nothing may be undone here
-        except BaseException as raised:  # noqa: BLE001 - whatever user code raises, SystemExit included, fails the attempt
+        except BaseException as raised:
+            if self._waits and isinstance(raised, GeneratorExit):
+                raise  # nobody takes the attempt up any more: what runs goes on, and nothing may be undone here
             state, error = StepState.INVALID, self._in_our_words(raised)
             self._log_failure(log, raised)
             completed = [action for _, action in actions[: self._done]]
@@ -168,13 +170,13 @@ class StepRun:
         if action.skip:
             runtime.logger.info("skipped by definition")
         else:
-            self._with.cluster.at(number, action.log_name)
+            self._with.cluster.at(number, action.log_name, job_environment(action))
             began.append(action)
             job = action.job()
             if job is None and self._is_isolated(action):
                 job = action.isolated_job(self._with.cluster)
             if job is None:
-                action.run(self._with.cluster)
+                self._run_code(action)
             else:
                 yield from self._run_job(job)
             if self._ended_by != LEFT:  # what is done is done
@@ -205,8 +207,16 @@ class StepRun:
             self._with.log.logger(action.log_name).warning("runs in the engine, where it can't be ended: %s", reason)
         return reason is None
 
+    def _run_code(self, action: Action) -> None:
+        try:
+            action.run(self._with.cluster)
+        except GeneratorExit as raised:  # it would be taken for the end of the generator that this is
+            raise RuntimeError("the action raised GeneratorExit") from raised
+
     def _run_job(self, job: Job) -> Generator[JobWait, Outcome, None]:
+        self._waits = True
         outcome = yield lambda on_end: self._with.cluster.start(job, on_end)
+        self._waits = False
         self._with.cluster.conclude(job, outcome)
 
     def _refuse_if_ended(self) -> None:

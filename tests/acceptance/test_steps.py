@@ -349,3 +349,28 @@ def test_a_callable_that_ends_its_process_has_not_returned_isolated_or_not(proje
         "here": "SystemExit: 0",
         "there": "SystemExit: 0",
     }
+
+
+def test_jobs_that_code_asks_for_get_the_variables_that_every_job_has(project):
+    class Asks(Action):
+        def __init__(self):
+            super().__init__("asks")
+
+        def run(self, execution_cluster):
+            execution_cluster.run_shell_command(
+                "echo $SYNERGYFLOW_STEP $SYNERGYFLOW_TIMEPERIOD $MINE", environment={"MINE": "x"}
+            )
+
+    flow = FlowGraph("asking").append("s", [], Asks())
+    assert run(project, flow).state is FlowState.PROCESSED
+    assert "s 2013010100 x" in project.log(flow, "s")
+
+
+def test_whatever_an_action_raises_is_its_own_failure(project):
+    def leave() -> None:
+        raise GeneratorExit
+
+    flow = FlowGraph("raising").append("s", [], PythonAction(leave))
+    result = run(project, flow)
+    assert result.steps["s"].error == "RuntimeError: the action raised GeneratorExit"
+    assert result.steps["s"].attempt == 1

@@ -327,7 +327,7 @@ def make_engine(
 ) -> Engine:
     """An engine for one flow in one context, with what the context names unless parts are given."""
     from synergyflow.engine.engine import Engine, EngineParts
-    from synergyflow.store.ownership import current_owner
+    from synergyflow.store.ownership import current_owner, disown
     from synergyflow.store.upgrade import prepare
 
     site = site_of(context)
@@ -354,6 +354,7 @@ def make_engine(
             capacity=capacity,
             log_book=open_log_book(context),
             owner=current_owner,
+            disown=disown,
             observers=[*observers, *hooks_of(context)],
             prepare=begin,
         ),

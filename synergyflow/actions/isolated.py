@@ -29,7 +29,7 @@ def perform(payload: Payload) -> int:
     except NothingToDo as nothing:
         print(nothing, flush=True)  # noqa: T201 - the parent logs what the child prints
         return NOTHING_TO_DO
-    except Exception:  # noqa: BLE001 - whatever the call raises is the outcome, and the parent is told
+    except BaseException:  # noqa: BLE001 - whatever the call raises, SystemExit included, is the outcome
         traceback.print_exc()
         return 1
     return 0

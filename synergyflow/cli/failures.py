@@ -11,11 +11,12 @@ import shlex
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 
 from synergyflow.cli.invocation import Invocation
+from synergyflow.config.program import as_called
 from synergyflow.errors import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -45,7 +46,7 @@ class Complaint:
 
 def tell(error: BaseException, invocation: Invocation) -> int:
     """Say on stderr what went wrong, and return the exit code."""
-    complaint = complaint_of(error, invocation)
+    complaint = _callable(complaint_of(error, invocation))
     if invocation.debug:
         _write(invocation.masked("".join(traceback.format_exception(error))))
     _write(_as_json(complaint, invocation) if invocation.json else _as_lines(complaint, invocation))
@@ -65,6 +66,12 @@ def complaint_of(error: BaseException, invocation: Invocation) -> Complaint:
             return Complaint("interrupted", None, EXIT_INTERRUPTED)
         case _:
             return _unexpected(error, invocation)
+
+
+def _callable(complaint: Complaint) -> Complaint:
+    """The complaint with its command lines as they work here."""
+    hint, command = (text and as_called(text) for text in (complaint.hint, complaint.command))
+    return replace(complaint, hint=hint, command=command)
 
 
 def _known(error: SynergyFlowError, invocation: Invocation) -> Complaint:

@@ -10,6 +10,8 @@ from synergyflow.cli.invocation import Invocation
 from synergyflow.cli.options import command, flow_option, step_option, timeperiod_option
 from synergyflow.errors import EXIT_OK
 
+_ROOM_FOR_ERRORS = 120
+
 if TYPE_CHECKING:
     from synergyflow.cli.render import Page
     from synergyflow.core.records import ExecutionRecord
@@ -73,7 +75,7 @@ def _show(
         _show_execution(page, number, execution)
         mine = [attempt for attempt in attempts if attempt.execution_id == execution.execution_id]
         if mine:
-            page.add(_attempts(page, mine))
+            _show_attempts(page, mine)
 
 
 def _show_execution(page: Page, number: int, execution: ExecutionRecord) -> None:
@@ -92,12 +94,34 @@ def _show_execution(page: Page, number: int, execution: ExecutionRecord) -> None
         page.copyable(Text(f"   {one_line(execution.error)}", "red"))
 
 
-def _attempts(page: Page, attempts: Sequence[AttemptView]) -> Any:
+def _show_attempts(page: Page, attempts: Sequence[AttemptView]) -> None:
+    """A row for each; where a terminal has no room for an error in its row, it follows below the table."""
+    from rich.text import Text
+
+    from synergyflow.observers.log_line import one_line
+
+    is_narrow = page.console.is_terminal and page.console.width < _ROOM_FOR_ERRORS
+    page.add(_attempts(page, attempts, errors=not is_narrow))
+    for attempt in attempts if is_narrow else ():
+        if attempt.error:
+            page.copyable(Text(f"   {one_line(attempt.step_name)}, attempt {attempt.number}:", "bold red"))
+            page.add(_below(attempt.error))
+
+
+def _below(error: str) -> Any:
+    from rich.padding import Padding
+
+    from synergyflow.cli.render import bad
+
+    return Padding(bad(error), (0, 0, 0, 5))
+
+
+def _attempts(page: Page, attempts: Sequence[AttemptView], *, errors: bool) -> Any:
     from rich.padding import Padding
 
     from synergyflow.cli.render import bad, duration, quiet, row, table
 
-    made = table("step", "attempt", "state", "cluster", "started (UTC)", "duration", "error")
+    made = table("step", "attempt", "state", "cluster", "started (UTC)", "duration", *(["error"] if errors else []))
     for attempt in attempts:
         row(
             made,
@@ -107,6 +131,6 @@ def _attempts(page: Page, attempts: Sequence[AttemptView]) -> Any:
             quiet(attempt.cluster),
             quiet(f"{attempt.started_at.astimezone(UTC):%H:%M:%S}"),
             duration(attempt.started_at, attempt.finished_at),
-            bad(attempt.error),
+            *([bad(attempt.error)] if errors else []),
         )
     return Padding(made, (0, 0, 0, 3))

@@ -11,6 +11,7 @@ import click
 from synergyflow.cli.invocation import Invocation
 from synergyflow.cli.options import command
 from synergyflow.cli.project_files import FILES
+from synergyflow.config.program import program
 from synergyflow.errors import EXIT_OK, ConfigurationError
 
 _TIMEPERIOD = "2026010100"
@@ -65,6 +66,6 @@ def _commands(directory: Path) -> list[str]:
     """What to type next, as it stands: from the folder that one is in."""
     run = f"--flow hello --timeperiod {_TIMEPERIOD}"
     if directory.absolute() == Path.cwd():
-        return [f"engine run {run}", f"engine status {run}"]
-    there = shlex.quote(str(directory))
-    return [f"cd {there} && engine run {run}", f"engine status {run}"]
+        return [f"{program()} run {run}", f"{program()} status {run}"]
+    there, engine = shlex.quote(str(directory)), program(directory)
+    return [f"cd {there} && {engine} run {run}", f"{engine} status {run}"]

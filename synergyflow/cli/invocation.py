@@ -53,7 +53,9 @@ class Invocation:
 
     def command(self, *words: str) -> str:
         """A command line of ours for the same context, ready to be copied."""
-        line = shlex.join(["engine", *words])
+        from synergyflow.config.program import program
+
+        line = f"{program()} {shlex.join(words)}"
         return f"{line} {self.context_options}" if self.context_options else line
 
     def masked(self, text: str) -> str:

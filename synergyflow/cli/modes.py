@@ -12,7 +12,7 @@ import click
 from synergyflow.cli.invocation import Invocation
 from synergyflow.cli.options import command, flow_option, step_option, timeperiod_option, whole_number
 from synergyflow.core.modes import Mode
-from synergyflow.errors import EXIT_FAILED, EXIT_OK
+from synergyflow.errors import EXIT_FAILED, EXIT_OK, PlanRefused
 
 if TYPE_CHECKING:
     from synergyflow.config.context import ExecutionContext
@@ -100,7 +100,7 @@ def _show(invocation: Invocation, asked: _Asked, flow: FlowGraph, context: Execu
     from synergyflow.bootstrap import make_engine
 
     with closing(make_engine(flow, context)) as engine:
-        plan = _planned(engine, asked, upgrade=False)
+        plan = _planned(engine, asked, flow, upgrade=False)
     parameters = _parameters(asked, flow, context)
     if invocation.json:
         from synergyflow.cli.documents import plan_document
@@ -127,8 +127,14 @@ def _carry_out(invocation: Invocation, asked: _Asked, flow: FlowGraph, context: 
         watching(invocation, context) as watchers,
         closing(make_engine(flow, context, observers=watchers)) as engine,
     ):
-        plan = _planned(engine, asked, upgrade=True)
-        with stopping_on_signals(engine.stop, terminal.restore) as signals:
+        plan = _planned(engine, asked, flow, upgrade=True)
+
+        def leave() -> None:
+            for watcher in watchers:
+                watcher.abandon()
+            terminal.restore()
+
+        with stopping_on_signals(engine.stop, leave) as signals:
             result = engine.execute(plan)
     invocation.outcome = _exit_code(result, signals.exit_code)
     if invocation.json:
@@ -143,8 +149,16 @@ def _carry_out(invocation: Invocation, asked: _Asked, flow: FlowGraph, context: 
     return invocation.outcome
 
 
-def _planned(engine: Engine, asked: _Asked, *, upgrade: bool) -> Plan:
-    return engine.plan(asked.mode, asked.step_name, strict=asked.strict, upgrade=upgrade)
+def _planned(engine: Engine, asked: _Asked, flow: FlowGraph, *, upgrade: bool) -> Plan:
+    """The plan; if it is refused for want of a first run, the run to try names the parameters that it needs."""
+    from synergyflow.cli.surroundings import needed_parameters
+
+    try:
+        return engine.plan(asked.mode, asked.step_name, strict=asked.strict, upgrade=upgrade)
+    except PlanRefused as error:
+        if error.hint and error.hint.startswith("engine run "):
+            error.hint += needed_parameters(flow)
+        raise
 
 
 def _exit_code(result: RunResult, signaled: int | None) -> int:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from synergyflow.cli.invocation import Invocation
-from synergyflow.cli.surroundings import checked_timeperiod, known_flow
+from synergyflow.cli.surroundings import checked_timeperiod, known_flow, needed_parameters
 from synergyflow.config.suggest import did_you_mean
 from synergyflow.core.records import RunRecord
 from synergyflow.errors import NotFoundError
@@ -53,10 +53,10 @@ def record_of(
     checked_timeperiod(environment, flow_name, timeperiod)
     record = store.load(flow_name, timeperiod)
     if record is None:
-        known_flow(environment, flow_name)
+        flow = known_flow(environment, flow_name)
+        line = invocation.command("run", "--flow", flow_name, "--timeperiod", timeperiod)
         raise NotFoundError(
-            f"flow {flow_name!r} was never run for {timeperiod}",
-            hint=invocation.command("run", "--flow", flow_name, "--timeperiod", timeperiod),
+            f"flow {flow_name!r} for {timeperiod} was never run before", hint=line + needed_parameters(flow)
         )
     return record
 

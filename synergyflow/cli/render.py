@@ -19,16 +19,9 @@ from rich.text import Text
 from synergyflow.cli.drawing import plain
 from synergyflow.observers.log_line import one_line, visible
 from synergyflow.observers.sentences import elapsed
+from synergyflow.observers.signs import SIGNS, UNKNOWN
 
 _WIDE = 10_000
-_LOOKS: dict[str, tuple[str, str, str]] = {
-    "processed": ("●", "*", "green"),
-    "noop": ("○", "o", "green"),
-    "in_progress": ("▶", ">", "cyan"),
-    "invalid": ("✗", "x", "bold red"),
-    "canceled": ("⊘", "-", "magenta"),
-    "embryo": ("·", ".", "dim"),
-}
 DECISIONS = {"run": "bold cyan", "continue": "bold cyan", "skip": "yellow", "keep": "green", "leave": "dim"}
 
 
@@ -82,8 +75,8 @@ class Page:
 
     def state(self, state: str) -> Text:
         """A state with its shape and colour."""
-        shape, simple, style = _LOOKS.get(state, ("?", "?", ""))
-        return Text(f"{shape if self.is_unicode else simple} {state}", style)
+        sign = SIGNS.get(state, UNKNOWN)
+        return Text(f"{sign.shape if self.is_unicode else sign.simple} {state}", sign.style)
 
     def art(self, text: str) -> str:
         """A piece of a drawing, in characters that the console has."""
@@ -151,7 +144,7 @@ def duration(began: datetime | None, ended: datetime | None, now: datetime | Non
 def counted(states: Iterable[str]) -> str:
     """How many of each: `3 processed, 1 invalid`, in the order of the life of a step."""
     found = list(states)
-    order = [*_LOOKS, *sorted({state for state in found if state not in _LOOKS})]
+    order = [*SIGNS, *sorted({state for state in found if state not in SIGNS})]
     return ", ".join(f"{found.count(state):,} {state}" for state in order if state in found)
 
 

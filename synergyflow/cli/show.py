@@ -105,7 +105,8 @@ def _show(flow: FlowGraph) -> None:
     page.copyable(Text(f"{shown(flow.source.file, Path.cwd())}:{flow.source.line}", "dim"))
     for name, parameter in flow.parameters.items():
         needed = "required" if parameter.is_required else f"default {parameter.default}"
-        told = f"{name}: {parameter.type.__name__}, {needed}{'; ' + parameter.help if parameter.help else ''}"
+        choices = f", one of {', '.join(map(str, parameter.choices))}" if parameter.choices else ""
+        told = f"{name}: {parameter.type.__name__}, {needed}{choices}{'; ' + parameter.help if parameter.help else ''}"
         page.copyable(Text.assemble(("parameter  ", "dim"), one_line(told)))
     page.copyable("")
     for art, name, details in _lines(flow, page.console.width):
@@ -143,7 +144,8 @@ def _details(step: Step, parents: tuple[str, ...]) -> str:
     words.append(" > ".join(action.log_name for _, action in step.actions))
     words += ["skipped"] if step.skip else []
     words += [f"cluster {policy.cluster}"] if policy.cluster else []
-    words += [f"retries {policy.retries}"] if policy.retries else []
+    pause = f" after {policy.retry_delay:g} s" if policy.retry_delay else ""
+    words += [f"retries {policy.retries}{pause}"] if policy.retries else []
     words += [f"timeout {policy.timeout:g} s"] if policy.timeout is not None else []
     words += [f"priority {policy.priority}"] if policy.priority else []
     words += [f"resume by {policy.resume}"] if policy.resume else []

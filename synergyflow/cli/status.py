@@ -78,13 +78,14 @@ def _show(invocation: Invocation, record: RunRecord, now: datetime) -> None:
 
     page = Page()
     page.title(f"flow {one_line(record.flow_name)} {record.timeperiod}", page.state(record.state))
-    took = duration(record.started_at, record.finished_at, now if record.is_held else None)
-    page.copyable(Text.assemble(("started ", "dim"), moment(record.started_at), (f" UTC, {took}" if took else " UTC")))
+    page.copyable(Text.assemble(("began   ", "dim"), f"{moment(record.started_at)} UTC"))
     last = record.last_execution
     if last is not None:
         asked = f" {last.requested_step}" if last.requested_step else ""
         who = f" by {last.user}@{last.host}" if last.user else ""
-        page.copyable(Text.assemble(("last    ", "dim"), one_line(f"{last.mode}{asked}: {last.state}{who}")))
+        took = duration(last.started_at, last.finished_at, now if record.is_held else None)
+        when = f", began {moment(last.started_at)} UTC{', ' + took if took else ''}"
+        page.copyable(Text.assemble(("last    ", "dim"), one_line(f"{last.mode}{asked}: {last.state}{who}{when}")))
     if record.owner is not None:
         what = "held by " if record.is_held else "its engine is gone: "
         page.copyable(Text.assemble((what, "cyan" if record.is_held else "yellow"), one_line(str(record.owner))))
@@ -144,7 +145,7 @@ def _recent(invocation: Invocation, environment: Environment, flow_name: str, li
 
         print_json({"flow": flow_name, "runs": [_line_document(record) for record in records]})
     else:
-        _show_recent(invocation, flow_name, records, datetime.now(UTC))
+        _show_recent(invocation, environment, flow_name, records, datetime.now(UTC))
     return EXIT_OK
 
 
@@ -186,14 +187,18 @@ def _failed(record: RunRecord) -> list[str]:
     return [step.step_name for step in record.steps.values() if step.state is StepState.INVALID]
 
 
-def _show_recent(invocation: Invocation, flow_name: str, records: Sequence[RunRecord], now: datetime) -> None:
+def _show_recent(
+    invocation: Invocation, environment: Environment, flow_name: str, records: Sequence[RunRecord], now: datetime
+) -> None:
     from synergyflow.cli.render import Page, bad, duration, moment, quiet, row, table
+    from synergyflow.cli.surroundings import known_flow, needed_parameters
     from synergyflow.observers.log_line import one_line
 
     page = Page()
     if not records:
         page.title(f"flow {one_line(flow_name)} has no runs yet")
-        page.commands([("run", f"{invocation.command('run', '--flow', flow_name)} --timeperiod YYYYMMDDHH")])
+        line = f"{invocation.command('run', '--flow', flow_name)} --timeperiod YYYYMMDDHH"
+        page.commands([("run", line + needed_parameters(known_flow(environment, flow_name)))])
         return
     page.title(f"flow {one_line(flow_name)}, its latest runs")
     made = table("timeperiod", "state", "started (UTC)", "duration", "last mode", "failed steps")

@@ -103,8 +103,19 @@ def checked_timeperiod(environment: Environment, flow_name: str, timeperiod: str
     return ExecutionContext(flow_name, timeperiod, environment=environment).timeperiod
 
 
-def known_flow(environment: Environment, flow_name: str) -> None:
+def needed_parameters(flow: FlowGraph | None) -> str:
+    """What a suggested `engine run` must say besides: a `--param` for each that has no default."""
+    import shlex
+
+    declared = flow.parameters.items() if flow is not None else ()
+    needed = [name for name, parameter in declared if parameter.is_required]
+    return "".join(f" --param {shlex.quote(name)}=…" for name in needed)
+
+
+def known_flow(environment: Environment, flow_name: str) -> FlowGraph | None:
     """For commands that look at the past: a flow that has gone from the definitions may still have runs.
+
+    It is None if it is defined and can't be used.
 
     Raises:
         NotFoundError: it is not defined, with what it may have been meant to be.
@@ -114,3 +125,4 @@ def known_flow(environment: Environment, flow_name: str) -> None:
     if flow_name not in known:
         hint = did_you_mean(flow_name, known, what="flows are") or "the context's `flows` names no usable flow"
         raise NotFoundError(f"there is no flow {flow_name!r}, neither defined nor in the database", hint=hint)
+    return catalogue.flows.get(flow_name)

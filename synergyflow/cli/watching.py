@@ -6,19 +6,28 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from synergyflow.cli.invocation import Invocation
 
 if TYPE_CHECKING:
     from synergyflow.config.context import ExecutionContext
-    from synergyflow.engine.ports import Observer
+    from synergyflow.core.events import Event
+    from synergyflow.core.plan import Plan
 
 _TAIL = 4096
 
 
+class Watcher(Protocol):
+    """An observer that can be told that the program ends at once."""
+
+    def begin(self, plan: Plan) -> None: ...
+    def on(self, events: Sequence[Event]) -> None: ...
+    def abandon(self) -> None: ...
+
+
 @contextmanager
-def watching(invocation: Invocation, context: ExecutionContext) -> Iterator[Sequence[Observer]]:
+def watching(invocation: Invocation, context: ExecutionContext) -> Iterator[Sequence[Watcher]]:
     """The observers to give to the engine; when this ends the terminal is as it was."""
     if invocation.json:
         yield []

@@ -27,6 +27,9 @@ import time
 from typing import Any
 
 MARKER = "SYNERGYFLOW_JOB"
+_ROOM = 1024
+"""Bytes that are set aside for the outcome before the job begins, so that a disk that it fills can't swallow it."""
+
 STARTED = b"started\n"
 TAKEN = b"taken\n"
 CANNOT_EXECUTE = 126
@@ -229,7 +232,9 @@ def _record(started: str, status: int, cpu_seconds: float, max_rss: int, cancele
         max_rss=max_rss,
         cpu_seconds=round(cpu_seconds, 6),
     )
-    _write("status.draft", content)
+    with open("status.draft", "r+b") as draft:
+        draft.write(content)
+        draft.truncate()
     os.rename("status.draft", "status")
 
 
@@ -263,6 +268,7 @@ def main(spool: str) -> None:
         return
     if request["payload"]:
         _write("payload", request["payload"])
+    _write("status.draft", b"\n" * _ROOM)
     _leave_the_engine(STARTED)
     _run(request["token"], job, sign)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from synergyflow import ExecutionContext, ExecutionEngine, Mode
+from synergyflow.config.program import program
 from synergyflow.demo import telling
 from synergyflow.demo.acts import Act, Whereabouts, act_of
 from synergyflow.demo.project import Project, deliver, prepare
@@ -153,7 +154,7 @@ def _of_run(project: Project, verb: str, day: date, *options: str) -> str:
 
 def _command(project: Project, verb: str, *options: str) -> str:
     """A command line for this project."""
-    return shlex.join(["engine", verb, *options, "--context", _shown(project.context)])
+    return f"{program()} {shlex.join([verb, *options, '--context', _shown(project.context)])}"
 
 
 def _shown(path: Path) -> str:

@@ -18,18 +18,7 @@ from synergyflow.core.plan import Plan
 from synergyflow.core.states import FlowState, StepState
 from synergyflow.demo.acts import Act
 from synergyflow.engine.result import RunResult, StepResult
-
-_STYLES: dict[StepState | FlowState, tuple[str, str]] = {
-    StepState.PROCESSED: ("✔", "green"),
-    StepState.NOOP: ("✔", "green"),
-    StepState.INVALID: ("✘", "bold red"),
-    StepState.CANCELED: ("■", "yellow"),
-    StepState.IN_PROGRESS: ("▶", "cyan"),
-    StepState.EMBRYO: ("·", "dim"),
-    FlowState.PROCESSED: ("✔", "green"),
-    FlowState.NOOP: ("✔", "green"),
-    FlowState.INVALID: ("✘", "bold red"),
-}
+from synergyflow.observers.signs import SIGNS, UNKNOWN
 
 
 def opening(directory: str) -> RenderableType:
@@ -70,7 +59,9 @@ def result_table(result: RunResult, cluster_of: Mapping[str, str]) -> Renderable
     table = _table("step", "state", "this time")
     for step in result.steps.values():
         table.add_row(Text(step.name), state(step.state), _part_played(step, cluster_of.get(step.name)))
-    errors = [Text(f"✘ {name}: {result.steps[name].error}", "red") for name in result.failed]
+    errors = [
+        Text(f"{SIGNS[StepState.INVALID].shape} {name}: {result.steps[name].error}", "red") for name in result.failed
+    ]
     told = Text.assemble(state(result.state), f" after {result.duration:.1f} s")
     return Group(_indented(table), *(Padding(line, (0, 0, 0, 2)) for line in [*errors, told]))
 
@@ -104,8 +95,8 @@ def commands(rows: Sequence[tuple[str, str]]) -> Text:
 
 def state(of: StepState | FlowState) -> Text:
     """A state by shape, word and colour."""
-    sign, style = _STYLES.get(of, ("", ""))
-    return Text(f"{sign} {of.value}", style, no_wrap=True)
+    sign = SIGNS.get(of, UNKNOWN)
+    return Text(f"{sign.shape} {of.value}", sign.style, no_wrap=True)
 
 
 def _part_played(step: StepResult, cluster: str | None) -> Text:

@@ -14,7 +14,7 @@ from synergyflow.config.context import ExecutionContext
 from synergyflow.core.commands import StartStep
 from synergyflow.core.plan import Decision, Plan
 from synergyflow.core.progress import INFRASTRUCTURE_RETRIES, Progress
-from synergyflow.core.records import JobRecord
+from synergyflow.core.records import JobRecord, Owner
 from synergyflow.engine.driver import Driver, Parts
 from synergyflow.engine.fleet import Agents, FleetParts
 from synergyflow.engine.gate import Gate
@@ -51,6 +51,7 @@ class Assignment:
     maker: ClusterMaker
     log_book: LogBook
     observers: Sequence[Observer]
+    disown: Callable[[Owner], None]
 
 
 def driver_for(

@@ -84,7 +84,7 @@ class Driver:
             self._parts.inbox.close()
             finished = self._ended is not None and not self._leaving
             self._parts.workers.close(wait=finished)
-            self._parts.agents.leave()
+            self._parts.agents.leave(None if finished else 0.0)
             self._parts.agents.release(LeaseLost("the engine has ended, and does not look after this job any more"))
             self._parts.performer.close_logs()
         return self._ended

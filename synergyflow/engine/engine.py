@@ -20,7 +20,7 @@ from synergyflow.engine.assembling import Assignment, utc_now
 from synergyflow.engine.execution import Execution
 from synergyflow.engine.ports import ClusterMaker, LogBook, Observer
 from synergyflow.engine.result import RunResult, StepResult
-from synergyflow.errors import ConfigurationError, PlanRefused, SchemaOutdated, StoreUnavailable
+from synergyflow.errors import ConfigurationError, PlanRefused, SchemaOutdated, StoreError, StoreUnavailable
 from synergyflow.flow.fingerprint import fingerprint
 from synergyflow.flow.flow_graph import FlowGraph
 from synergyflow.flow.parameters import bind_parameters, from_json, to_json
@@ -31,7 +31,11 @@ LOAD_PAUSES = (0.1, 1.0, 5.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
-    """The concrete parts that `bootstrap` chose. `prepare` brings the tables to this program's version."""
+    """The concrete parts that `bootstrap` chose.
+
+    `prepare` brings the tables to this program's version; `disown` is told of an owner that could not give back what
+    it held.
+    """
 
     store: Store
     maker: ClusterMaker
@@ -39,7 +43,9 @@ class EngineParts:
     log_book: LogBook
     owner: Callable[[], Owner]
     observers: Sequence[Observer] = ()
+    store_is_shared: bool = False
     prepare: Callable[[], None] = lambda: None
+    disown: Callable[[Owner], None] = lambda owner: None
 
 
 class Engine:
@@ -107,6 +113,7 @@ class Engine:
                 maker=self._parts.maker,
                 log_book=self._parts.log_book,
                 observers=self._parts.observers,
+                disown=self._parts.disown,
             )
         )
         self._execution = execution
@@ -114,7 +121,11 @@ class Engine:
             execution.stop(self._stop_asked[0], cancel=self._stop_asked[1])
         ended = execution.run()
         after = self._load_in_the_end()
-        assert after is not None
+        if after is None:
+            raise StoreError(
+                f"the record of flow {made.flow_name!r} for {made.timeperiod} is gone, and the database with it",
+                hint="put the database back from its backup; the log files tell what was done",
+            )
         return _result(made, after, ended, time.monotonic() - began, execution.executed)
 
     def stop(self, reason: str, *, cancel: bool) -> None:
@@ -124,8 +135,10 @@ class Engine:
             self._execution.stop(reason, cancel=cancel)
 
     def close(self) -> None:
-        """Give back what the store holds. May be repeated; nothing can be asked for afterwards."""
-        self._parts.store.close()
+        """Give back what logs and store hold. May be repeated; nothing can be asked for afterwards."""
+        self._parts.log_book.close()
+        if not self._parts.store_is_shared:
+            self._parts.store.close()
 
     # -- what is known and asked for ------------------------------------------------------------------------------
 

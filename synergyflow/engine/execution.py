@@ -38,6 +38,7 @@ class Execution:
             assignment.store,
             assignment.lease,
             is_lost=self._lost.is_set,
+            on_given_up=lambda: assignment.disown(assignment.lease.owner),
             logger=lambda: self._logger,
             clock=time.monotonic,
         )

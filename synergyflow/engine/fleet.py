@@ -98,17 +98,17 @@ class Agents:
                 self._host = agent
             return self._host
 
-    def leave(self, seconds: float = LEAVE_SECONDS) -> bool:
-        """Stop looking at whatever still lives. Whether every agent is done, after at most so many seconds."""
+    def leave(self, seconds: float | None = None) -> bool:
+        """Stop looking at whatever still lives. Whether every agent is done, `LEAVE_SECONDS` later at most."""
         for agent in self._all():
             agent.leave()
-        return self._join(seconds)
+        return self._join(LEAVE_SECONDS if seconds is None else seconds)
 
-    def abort(self, seconds: float = ABORT_SECONDS) -> bool:
-        """End whatever still lives, with what runs on it. Whether that is done, after at most so many seconds."""
+    def abort(self) -> bool:
+        """End whatever still lives, with what runs on it. Whether that is done, `ABORT_SECONDS` later at most."""
         for agent in self._all():
             agent.abort()
-        return self._join(seconds)
+        return self._join(ABORT_SECONDS)
 
     def release(self, error: SynergyFlowError) -> None:
         """Whoever still waits for a job is told this error."""

@@ -202,7 +202,8 @@ class Performer:
                 except BaseException as error:  # noqa: BLE001 - whatever a submit raises is the attempt's to handle
                     wait = run.work.throw(error)
         except StopIteration as ended:
-            self._parts.inbox.post(ended.value)
+            if ended.value is not None:
+                self._parts.inbox.post(ended.value)
         except BaseException as error:
             self._parts.logger.exception("step %s: unexpected", run.start.step)
             self._parts.inbox.post(run.broken(error))

@@ -42,6 +42,9 @@ class LogBook(Protocol):
     def flow_logger(self, flow_name: str, timeperiod: str, execution: int) -> logging.Logger:
         """A logger for the engine and the clusters of one execution."""
 
+    def close(self) -> None:
+        """Close every log that is still open. May be repeated; a line that comes late is not lost."""
+
 
 class Observer(Protocol):
     """Is told what has been committed. One that raises is reported once and not told again."""

@@ -40,12 +40,14 @@ class Recorder:
         lease: Lease,
         *,
         is_lost: Callable[[], bool],
+        on_given_up: Callable[[], None],
         logger: Callable[[], logging.Logger],
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._lease = lease
         self._is_lost = is_lost
+        self._on_given_up = on_given_up
         self._logger = logger
         self._clock = clock
         self._hurried_at: float | None = None
@@ -98,6 +100,7 @@ class Recorder:
                 self._commit([ended])
         except Exception as error:  # noqa: BLE001 - the error that led here is the one to be raised
             self._logger().error("the end of the execution could not be recorded: %s", error)
+            self._on_given_up()
 
     def _commit(self, facts: Sequence[Event]) -> None:
         """One try. A commit whose answer is unclear is kept: its revision may be taken, so it is to be repeated."""

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from synergyflow.clusters.base import Cluster, JobRunner, succeeded
@@ -30,6 +30,7 @@ from synergyflow.filesystems.base import Filesystem
 LOOK_UP_PAUSES = (0.0, 1.0, 5.0)
 """Seconds before each look for a job that a cluster may have taken."""
 
+NO_VARIABLES: Mapping[str, str] = {}
 RAISED = 1
 """Exit code of a child process whose callable raised: the exception is the last line of its output."""
 
@@ -72,6 +73,7 @@ class StepCluster(JobRunner):
         self._action = 0
         self._ordinal = 0
         self._log_name = ""
+        self._environment = NO_VARIABLES
         self._in_flight: tuple[ClusterAgent, WatchedJob] | None = None
         self._ended_by: str | None = None
         self.settled: list[tuple[Cluster, str]] = []
@@ -96,9 +98,9 @@ class StepCluster(JobRunner):
         """The filesystem that plain paths refer to; news of long transfers go to the step's log."""
         return self._agent.cluster.filesystem.reporting_to(self._log.logger(self._log_name or None).info)
 
-    def at(self, action: int, log_name: str) -> None:
-        """The jobs that follow are of this action; its calls are counted from 0."""
-        self._action, self._log_name, self._ordinal = action, log_name, 0
+    def at(self, action: int, log_name: str, environment: Mapping[str, str] = NO_VARIABLES) -> None:
+        """The jobs that follow are of this action; its calls are counted from 0, and get these variables too."""
+        self._action, self._log_name, self._ordinal, self._environment = action, log_name, 0, environment
 
     def end_by(self, reason: str) -> None:
         """End the job in flight and refuse further ones; `reason` is `timeout` or `canceled`."""
@@ -114,6 +116,7 @@ class StepCluster(JobRunner):
     def run_job(self, job: Job) -> JobStatus:
         """Submit, and block this thread until the job has ended."""
         answer: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        job = replace(job, environment={**self._environment, **job.environment})
         self.start(job, answer.put)
         return self.conclude(job, answer.get())
 

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from synergyflow.actions.surroundings import job_environment
 from synergyflow.config.context import ExecutionContext
 from synergyflow.core.commands import StartStep
 from synergyflow.core.events import ActionCompleted, GroupMoved, StepEnded
@@ -75,6 +76,7 @@ class StepRun:
         self._groups = dict.fromkeys(Group, GroupState.PENDING)
         self._done = start.first_action
         self._rolled_back = False
+        self._waits = False
         self.work = self._work()
 
     def end(self, reason: str) -> None:
@@ -116,7 +118,8 @@ class StepRun:
 
     # -- the attempt ----------------------------------------------------------------------------------------------
 
-    def _work(self) -> Generator[JobWait, Outcome, StepEnded]:
+    def _work(self) -> Generator[JobWait, Outcome, StepEnded | None]:
+        """The attempt's end; None if the engine leaves it as it is, for another engine to go on with."""
         log = self._with.log.logger(None)
         log_begin = self._with.log.position()
         began: list[Action] = []
@@ -130,13 +133,17 @@ class StepRun:
         except NothingToDo as nothing:
             log.info("nothing to do: %s", nothing)
             state, error = StepState.NOOP, None
-        except GeneratorExit:
-            raise  # the engine leaves: what runs is adopted by another one, so nothing may be undone here
-        except BaseException as raised:  # noqa: BLE001 - whatever user code raises, SystemExit included, fails the attempt
+        except BaseException as raised:
+            if self._waits and isinstance(raised, GeneratorExit):
+                raise  # nobody takes the attempt up any more: what runs goes on, and nothing may be undone here
             state, error = StepState.INVALID, self._in_our_words(raised)
             self._log_failure(log, raised)
-            if _is_own_failure(raised):
-                self._roll_back([action for _, action in actions[: self._done]])
+            completed = [action for _, action in actions[: self._done]]
+            left = self._ended_by == LEFT or isinstance(raised, LeaseLost)
+            if left or (_is_own_failure(raised) and not self._roll_back(completed)):
+                log.warning("attempt %d is left as it is: the engine leaves", self.start.attempt)
+                self._clean_up(began)
+                return None
         error = self._clean_up(began) or error
         if error is not None:
             state = StepState.CANCELED if self._ended_by == "canceled" else StepState.INVALID
@@ -163,16 +170,17 @@ class StepRun:
         if action.skip:
             runtime.logger.info("skipped by definition")
         else:
-            self._with.cluster.at(number, action.log_name)
+            self._with.cluster.at(number, action.log_name, job_environment(action))
             began.append(action)
             job = action.job()
             if job is None and self._is_isolated(action):
                 job = action.isolated_job(self._with.cluster)
             if job is None:
-                action.run(self._with.cluster)
+                self._run_code(action)
             else:
                 yield from self._run_job(job)
-            self._refuse_if_ended()
+            if self._ended_by != LEFT:  # what is done is done
+                self._refuse_if_ended()
         self._done = number + 1
         self._with.inbox.post_lazily(
             ActionCompleted(
@@ -199,8 +207,16 @@ class StepRun:
             self._with.log.logger(action.log_name).warning("runs in the engine, where it can't be ended: %s", reason)
         return reason is None
 
+    def _run_code(self, action: Action) -> None:
+        try:
+            action.run(self._with.cluster)
+        except GeneratorExit as raised:  # it would be taken for the end of the generator that this is
+            raise RuntimeError("the action raised GeneratorExit") from raised
+
     def _run_job(self, job: Job) -> Generator[JobWait, Outcome, None]:
+        self._waits = True
         outcome = yield lambda on_end: self._with.cluster.start(job, on_end)
+        self._waits = False
         self._with.cluster.conclude(job, outcome)
 
     def _refuse_if_ended(self) -> None:
@@ -229,21 +245,22 @@ class StepRun:
 
     # -- the end --------------------------------------------------------------------------------------------------
 
-    def _roll_back(self, completed: list[Action]) -> None:
+    def _roll_back(self, completed: list[Action]) -> bool:
         """Undo what was completed, last first. One that fails to is logged; the others are undone all the same.
 
         That the attempt has failed is durable before: an engine that dies meanwhile must not go on with the attempt.
+        False if that can't be recorded any more; then nothing is undone.
         """
         to_undo = [(n, action) for n, action in enumerate(completed) if action.can_roll_back and not action.skip]
         if not to_undo:
-            return
+            return True
         self._rolled_back = True
         failed = next((group for group, state in self._groups.items() if state is GroupState.RUNNING), Group.MAIN)
         self._groups[failed] = GroupState.FAILED
         try:
             self._with.inbox.post_and_wait(self._moved(failed, GroupState.FAILED))
         except LeaseLost:
-            return
+            return False
         self._with.cluster.reopen()
         for number, action in reversed(to_undo):
             logger = self._with.log.logger(action.log_name)
@@ -254,6 +271,7 @@ class StepRun:
                 logger.info("rolled back")
             except BaseException:
                 logger.exception("could not be rolled back")
+        return True
 
     def _clean_up(self, began: list[Action]) -> BaseException | None:
         """`cleanup` of every action that began; the first exception, if there is one."""

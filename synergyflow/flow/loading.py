@@ -97,7 +97,9 @@ def load(target: Target, root: Path, files: frozenset[str]) -> Loaded:
                 return Loaded(())
             collector.home = getattr(module, "__file__", None) or collector.home
             _run(module, target, found)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's file raises is a fault of that file
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a user's file raises is a fault of that file
             fault = _fault_of(error, target, root)
     if module is not None and target.module is not None:
         collector.registered.extend(flows.put_by(target.module))

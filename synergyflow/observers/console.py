@@ -6,23 +6,26 @@ only when there is a live view.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import IO, TYPE_CHECKING, TextIO
 
 from synergyflow.core.events import Event
 from synergyflow.core.plan import Plan
 from synergyflow.observers.log_line import utcnow
 from synergyflow.observers.run_view import RunView
 from synergyflow.observers.sentences import Sentence, Tone, describe, describe_plan
-from synergyflow.observers.summary import outcome_of, render_summary
+from synergyflow.observers.summary import abandoned, outcome_of, render_summary, status_command
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
 
 _REFRESHES_PER_SECOND = 8
+_DECENT = 1.0
 
 
 class PlainConsole:
@@ -55,6 +58,11 @@ class PlainConsole:
         outcome = outcome_of(self._view)
         if outcome is not None and any(event is self._view.ended for event in events):
             self._say(self._now(), render_summary(outcome, options=self._options))
+
+    def abandon(self) -> None:
+        """Say that the program ends at once. May be called from a signal handler."""
+        if self._view is not None:
+            _write_at_once(self._stream, abandoned(self._view, self._options))
 
     def close(self) -> None:
         """Nothing is held back, so nothing is left to do. May be repeated."""
@@ -121,7 +129,9 @@ class LiveConsole:
         self._live.start()
 
     def on(self, events: Sequence[Event]) -> None:
-        """Take in what has happened; failures and warnings are also left above the view."""
+        """Take in what has happened; failures and warnings are also left above the view, and all steps at the end."""
+        from synergyflow.observers.live_table import final
+
         self._print([sentence for event in events if (sentence := _lasting(event)) is not None])
         if self._view is None:
             return
@@ -130,7 +140,20 @@ class LiveConsole:
             outcome = outcome_of(self._view)
         if outcome is not None and any(event is self._view.ended for event in events):
             self.close()
+            self._console.print(final(self._view))
+            self._print([status_command(self._view.plan, self._options)])
             self._print(render_summary(outcome, options=self._options))
+
+    def abandon(self) -> None:
+        """Take the view off and say that the program ends at once. May be called from a signal handler.
+
+        The interrupted thread may hold a lock that the view needs, so it is taken off aside, for as long as is decent.
+        """
+        aside = threading.Thread(target=self.close, daemon=True)
+        aside.start()
+        aside.join(_DECENT)
+        if self._view is not None:
+            _write_at_once(self._console.file, abandoned(self._view, self._options))
 
     def close(self) -> None:
         """Take the view off the terminal. May be repeated."""
@@ -151,6 +174,17 @@ class LiveConsole:
 
         for sentence in sentences:
             self._console.print(line(sentence), soft_wrap=True)
+
+
+def _write_at_once(stream: IO[str], text: str) -> None:
+    """Past the buffers, which the interrupted thread may be writing to."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    line = f"{text}\n".encode(encoding, "backslashreplace")
+    try:
+        os.write(stream.fileno(), line)
+    except (OSError, ValueError):  # no file, or nobody at its other end
+        with suppress(OSError, ValueError):
+            stream.write(line.decode(encoding))
 
 
 def _lasting(event: Event) -> Sentence | None:

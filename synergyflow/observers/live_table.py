@@ -15,23 +15,31 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from synergyflow.core.states import StepState
 from synergyflow.observers.log_line import one_line
 from synergyflow.observers.run_view import Phase, RunView, StepView
 from synergyflow.observers.sentences import Sentence, Tone, elapsed
+from synergyflow.observers.signs import SIGNS
 
 _MOST_ROWS = 30
+_MOST_AT_THE_END = 40
 _NARROW = 80
 _MIDDLING = 110
 
+
+def _look(state: str) -> tuple[str, str]:
+    return SIGNS[state].shape, SIGNS[state].style
+
+
 _LOOKS: dict[Phase, tuple[str, str]] = {
-    Phase.FAILED: ("✗", "bold red"),
-    Phase.RUNNING: ("▶", "cyan"),
+    Phase.FAILED: _look("invalid"),
+    Phase.RUNNING: _look("in_progress"),
     Phase.RETRY: ("↻", "yellow"),
-    Phase.CANCELED: ("■", "magenta"),
-    Phase.WAITING: ("·", "dim"),
-    Phase.PROCESSED: ("✓", "green"),
-    Phase.NOOP: ("○", "green"),
-    Phase.KEPT: ("✓", "dim"),
+    Phase.CANCELED: _look("canceled"),
+    Phase.WAITING: _look("embryo"),
+    Phase.PROCESSED: _look("processed"),
+    Phase.NOOP: _look("noop"),
+    Phase.KEPT: (_look("processed")[0], "dim"),
     Phase.LEFT: ("-", "dim"),
 }
 _TONES = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.WARNING: "yellow", Tone.BAD: "red"}
@@ -61,6 +69,36 @@ def chosen(view: RunView, room: int) -> list[StepView]:
     ranked = [step for phase in _WORTH_A_ROW for step in steps if step.phase is phase]
     kept = {step.name for step in ranked[:room]}
     return [step for step in steps if step.name in kept]
+
+
+def final(view: RunView) -> RenderableType:
+    """What became of the steps: of each if they are few, else of those that failed, with the number of the others."""
+    steps = list(view.steps.values())
+    if len(steps) > _MOST_AT_THE_END:
+        steps = [step for step in steps if step.phase in (Phase.FAILED, Phase.CANCELED)][:_MOST_AT_THE_END]
+    parts: list[RenderableType] = [_final_table(steps)] if steps else []
+    hidden = Counter(step.state for step in view.steps.values()) - Counter(step.state for step in steps)
+    if hidden:
+        told = " · ".join(f"{hidden[state]:,} {state}" for state in StepState if hidden[state])
+        parts.append(Text(f"… and {told}", style="dim"))
+    return Group(*parts)
+
+
+def _final_table(steps: Sequence[StepView]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    for title in ("step", "state", "attempt", "cluster", "duration"):
+        table.add_column(title, overflow="fold")
+    for step in steps:
+        sign = SIGNS[step.state]
+        took = step.seconds(step.finished_at) if step.finished_at is not None else None
+        table.add_row(
+            Text(one_line(step.name)),
+            Text(f"{sign.shape} {step.state}", style=sign.style if step.planned else "dim", no_wrap=True),
+            Text(str(step.attempt or "")),
+            Text(one_line(step.cluster), style="dim"),
+            Text("" if took is None else elapsed(took)),
+        )
+    return table
 
 
 def _bar(view: RunView, now: datetime, width: int) -> RenderableType:

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from synergyflow.config.program import program
 from synergyflow.core.modes import Mode
 from synergyflow.core.plan import Decision, Plan
 from synergyflow.core.states import FlowState, StepState
 from synergyflow.observers.log_line import visible
-from synergyflow.observers.run_view import RunView, StepView
+from synergyflow.observers.run_view import Phase, RunView, StepView
 from synergyflow.observers.sentences import Sentence, Tone, count, elapsed
 
 _FAILED_SHOWN = 10
@@ -91,7 +92,8 @@ def render_summary(outcome: Outcome, *, options: str = "") -> list[Sentence]:
         return lines
     for name in outcome.failed[:_FAILED_SHOWN]:
         step = outcome.steps.get(name)
-        lines += _cause(f"step {name} failed", step.error if step else None)
+        verb = "was canceled" if step is not None and step.state is StepState.CANCELED else "failed"
+        lines += _cause(f"step {name} {verb}", step.error if step else None)
     if len(outcome.failed) > _FAILED_SHOWN:
         lines.append(Sentence(f"  … and {count(len(outcome.failed) - _FAILED_SHOWN, 'more failed step')}", Tone.BAD))
     if not outcome.failed and outcome.error:
@@ -105,9 +107,27 @@ def next_commands(plan: Plan, failed: tuple[str, ...], options: str = "") -> lis
     more = f" {options}" if options else ""
     step = f" --step {shlex.quote(plan.requested_step)}" if plan.requested_step else ""
     command = "recover" if plan.mode in (Mode.RUN, Mode.RECOVER) else str(plan.mode).replace("_", "-")
-    again = f"engine {command} {run}{step if command != 'recover' else ''}{more}"
+    again = f"{program()} {command} {run}{step if command != 'recover' else ''}{more}"
     log = f" --step {shlex.quote(failed[0])}" if failed else ""
-    return [f"look:       engine logs {run}{log}{more}", f"then try:   {again}"]
+    return [f"look:       {program()} logs {run}{log}{more}", f"then try:   {again}"]
+
+
+def status_command(plan: Plan, options: str = "") -> Sentence:
+    """Where to look at every step of this run."""
+    return Sentence(f"  all steps:  {_command('status', plan, options)}")
+
+
+def abandoned(view: RunView, options: str = "") -> str:
+    """The one line for an engine that ends at once: what it leaves as it is, and how to go on."""
+    running = [visible(step.name) for step in view.steps.values() if step.phase is Phase.RUNNING]
+    left = ", ".join(running[:_FAILED_SHOWN]) + (", …" if len(running) > _FAILED_SHOWN else "")
+    what = f"left as {'it was' if len(running) == 1 else 'they were'}: {left}" if running else "no step was running"
+    return f"ended at once, {what}; to go on: {_command('recover', view.plan, options)}"
+
+
+def _command(verb: str, plan: Plan, options: str) -> str:
+    line = f"{program()} {verb} --flow {shlex.quote(plan.flow_name)} --timeperiod {plan.timeperiod}"
+    return f"{line} {options}" if options else line
 
 
 def _headline(outcome: Outcome) -> Sentence:

@@ -63,6 +63,11 @@ def is_missing(url: URL) -> bool:
         return not path.exists() or (path.is_file() and path.stat().st_size == 0)
 
 
+def upgrades_itself(url: URL) -> bool:
+    """Whether the tables are made when a mode begins; elsewhere an administrator makes them."""
+    return file_of(url) is not None
+
+
 def open_engine(url: URL, *, create: bool = False) -> Engine:
     """An engine; nothing is connected yet.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from synergyflow.core.records import Owner
 
 _DEAD = ("Z", "X", "x")
+_disowned: set[Owner] = set()
 
 
 def current_owner() -> Owner:
@@ -34,6 +35,11 @@ def is_same_boot(process: str) -> bool:
     return bool(_boot()) and process.partition(":")[0] == _boot()
 
 
+def disown(owner: Owner) -> None:
+    """This process holds nothing as that owner any more, although it could not say so in the database."""
+    _disowned.add(owner)
+
+
 def can_see(owner: Owner) -> bool:
     """Whether a look at this system's processes tells if the owner lives; an owner before the last boot does not."""
     if owner.host != socket.gethostname():
@@ -44,6 +50,8 @@ def can_see(owner: Owner) -> bool:
 
 def is_process_alive(owner: Owner) -> bool:
     """Whether that very process runs, not another with its number, nor one that only waits to be collected."""
+    if owner in _disowned:
+        return False
     if not owner.process.strip(":"):
         return _exists(owner.pid)
     if owner.process.partition(":")[0] != _boot():

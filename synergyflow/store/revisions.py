@@ -19,6 +19,11 @@ def revision_of(connection: Connection) -> str | None:
     return connection.execute(_VERSION).scalar_one_or_none()
 
 
+def is_empty(connection: Connection) -> bool:
+    """Whether nobody has made any table yet: so an SQLite file is left whose creation was broken off."""
+    return not inspect(connection).get_table_names()
+
+
 def require_current(connection: Connection) -> None:
     """Return if the tables are those that this program works on.
 

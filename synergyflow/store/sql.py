@@ -20,11 +20,11 @@ from synergyflow.store.base import Lease, Store
 from synergyflow.store.beginning import Beginning, begin
 from synergyflow.store.changes import batches
 from synergyflow.store.column_types import UtcDateTime
-from synergyflow.store.connecting import is_missing, open_engine, parsed, reading, writing
+from synergyflow.store.connecting import is_missing, open_engine, parsed, reading, upgrades_itself, writing
 from synergyflow.store.event_rows import event_row
 from synergyflow.store.faults import missing_database
 from synergyflow.store.journal import Journal
-from synergyflow.store.revisions import require_current
+from synergyflow.store.revisions import is_empty, require_current, revision_of
 from synergyflow.store.run_records import flow_row, owner_of, run_record
 from synergyflow.store.schema import flow, installation
 
@@ -72,6 +72,8 @@ class SqlStore(Store):
         if is_missing(self._url):
             return None
         with reading(self._engine) as connection:
+            if revision_of(connection) is None and upgrades_itself(self._url) and is_empty(connection):
+                return None
             require_current(connection)
             row = flow_row(connection, flow_name, timeperiod)
             if row is None:

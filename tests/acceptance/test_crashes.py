@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 
 import pytest
 
@@ -159,3 +160,21 @@ def test_code_that_is_repeated_after_a_crash_finds_its_jobs_at_the_same_calls(tm
     (folder / "gate").touch()
     engine(folder, "recover", "--flow", "calls", *T)
     assert lines(folder / "ledger") == ["one", "two", "three"]
+
+
+def test_a_database_whose_creation_was_broken_off_is_made_when_a_mode_begins(tmp_path):
+    folder = make_project(tmp_path / "project", "from synergyflow import FlowGraph\nempty = FlowGraph('empty')\n")
+    (folder / "logs").mkdir()
+    with sqlite3.connect(folder / "logs" / "synergyflow.db") as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    assert (folder / "logs" / "synergyflow.db").stat().st_size > 0
+    engine(folder, "recover", "--flow", "empty", *T, check=2)
+    engine(folder, "run", "--flow", "empty", *T)
+
+
+def test_engines_that_begin_at_once_on_a_fresh_project_all_run(tmp_path):
+    folder = make_project(tmp_path / "project", "from synergyflow import FlowGraph\nempty = FlowGraph('empty')\n")
+    periods = [f"201301{day:02}00" for day in range(1, 5)]
+    engines = [start(folder, "run", "--flow", "empty", "--timeperiod", period) for period in periods]
+    codes = [process.wait(120) for process in engines]
+    assert codes == [0, 0, 0, 0], (folder / "engine.out").read_text()

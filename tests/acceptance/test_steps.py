@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
 
@@ -335,3 +336,41 @@ def test_the_traceback_in_the_log_begins_at_the_users_code(project):
 def test_a_time_out_says_how_long_it_was(project):
     flow = FlowGraph("late").append("s", [], ShellCommandAction("sleep 60"), timeout=0.3)
     assert run(project, flow).steps["s"].error == "the step took longer than its time-out of 0.3 s"
+
+
+def test_a_callable_that_ends_its_process_has_not_returned_isolated_or_not(project):
+    flow = (
+        FlowGraph("leaving", on_failure="continue")
+        .append("here", [], PythonAction(sys.exit, 0))
+        .append("there", [], PythonAction(sys.exit, 0, isolated=True))
+    )
+    result = run(project, flow)
+    assert {name: step.error for name, step in result.steps.items()} == {
+        "here": "SystemExit: 0",
+        "there": "SystemExit: 0",
+    }
+
+
+def test_jobs_that_code_asks_for_get_the_variables_that_every_job_has(project):
+    class Asks(Action):
+        def __init__(self):
+            super().__init__("asks")
+
+        def run(self, execution_cluster):
+            execution_cluster.run_shell_command(
+                "echo $SYNERGYFLOW_STEP $SYNERGYFLOW_TIMEPERIOD $MINE", environment={"MINE": "x"}
+            )
+
+    flow = FlowGraph("asking").append("s", [], Asks())
+    assert run(project, flow).state is FlowState.PROCESSED
+    assert "s 2013010100 x" in project.log(flow, "s")
+
+
+def test_whatever_an_action_raises_is_its_own_failure(project):
+    def leave() -> None:
+        raise GeneratorExit
+
+    flow = FlowGraph("raising").append("s", [], PythonAction(leave))
+    result = run(project, flow)
+    assert result.steps["s"].error == "RuntimeError: the action raised GeneratorExit"
+    assert result.steps["s"].attempt == 1

@@ -145,7 +145,7 @@ def test_sigint_ends_what_runs_and_leaves_a_run_that_recovers(project: Any) -> N
     code, out, err = finish(process)
     assert (code, err) == (130, "")
     assert "interrupted (SIGINT)" in out
-    assert f"engine recover --flow waiting --timeperiod {T}" in out
+    assert f" recover --flow waiting --timeperiod {T}" in out
     status = project("status", *OF_WAITING, "--json").json
     assert (status["state"], status["steps"]["wait"]["state"]) == ("invalid", "canceled")
     (project.root / "go").touch()
@@ -184,6 +184,9 @@ deaf = FlowGraph("deaf").append("work", [], PythonAction(work))
     process.send_signal(signal.SIGINT)
     assert any("stopping" in line for line in lines)
     process.send_signal(signal.SIGINT)
-    assert finish(process)[0] == 130
+    code, out, _ = finish(process)
+    assert code == 130
+    assert "left as it was: work; to go on: " in out.splitlines()[-1]
+    assert f" recover --flow deaf --timeperiod {T}" in out.splitlines()[-1]
     (project.root / "go").touch()
     assert project("recover", "--flow", "deaf", "--timeperiod", T).code == 0

@@ -154,3 +154,51 @@ def test_db_upgrade_says_from_where_to_where(project: Any) -> None:
     assert first["old"] is None
     assert "already" in project("db", "upgrade").out
     assert project("db", "upgrade", "--json").json == {"old": first["new"], "new": first["new"]}
+
+
+def test_a_run_to_try_names_the_parameters_that_it_needs(project: Any) -> None:
+    project.write(
+        "flows/bound.py",
+        "from synergyflow import FlowGraph, IdentityAction, Parameter\n"
+        "asks = {'limit': Parameter(int), 'airport': 'JFK'}\n"
+        "bound = FlowGraph('bound', parameters=asks).append('a', [], IdentityAction())\n",
+    )
+    run = f"run --flow bound --timeperiod {T} --param limit=…"
+    for words in (("status",), ("recover", "--param", "airport=LGA")):
+        told = project(*words, "--flow", "bound", "--timeperiod", T, *(["--param", "limit=1"] * (len(words) > 1)))
+        assert told.code == 2
+        assert f"flow 'bound' for {T} was never run before" in told.err
+        assert f"try: engine {run}\n" in told.err
+    assert "--param limit=…" in project("status", "--flow", "bound").out
+
+
+def test_status_says_when_the_run_and_its_last_execution_began(failed: Any) -> None:
+    failed("recover", *OF_FEED)
+    document = failed("status", *OF_FEED, "--json").json
+    run, last = (one["started_at"][:19].replace("T", " ") for one in (document, document["last_execution"]))
+    lines = failed("status", *OF_FEED).out.splitlines()
+    assert lines[1] == f"began   {run} UTC"
+    assert lines[2].startswith("last    recover: invalid")
+    assert f"began {last} UTC" in lines[2]
+
+
+def test_history_on_a_narrow_terminal_has_errors_below_the_rows(failed: Any) -> None:
+    import io
+
+    from rich.console import Console
+
+    from synergyflow.cli.history import _show_attempts
+    from synergyflow.cli.records import views_of
+    from synergyflow.cli.render import Page
+    from synergyflow.config.environment import load_environment
+
+    with views_of(load_environment("local")) as views:
+        attempts = views.attempts("feed", T)
+    for width, is_below in ((80, True), (160, False)):
+        screen = io.StringIO()
+        console = Console(file=screen, force_terminal=True, width=width, color_system=None)
+        _show_attempts(Page(console), attempts)
+        lines = screen.getvalue().splitlines()
+        assert any(line.strip() == "load, attempt 1:" for line in lines) is is_below
+        assert sum("the feed has not arrived" in line for line in lines) == 1
+        assert all(len(line) <= width for line in lines)

@@ -76,7 +76,7 @@ def test_an_act_that_fails_elsewhere_or_not_at_all_is_not_as_expected() -> None:
 def test_result_shows_each_step_with_its_error_as_it_is_written() -> None:
     text = shown(telling.result_table(FAILED, {"feed": "local-2"}))
     assert "[red]no such file[/red]" in text
-    for line in ("ingest", "✘ invalid", "attempt 2 on local-2", "not run again", "not started", "1.3 s"):
+    for line in ("ingest", "✗ invalid", "attempt 2 on local-2", "not run again", "not started", "1.3 s"):
         assert line in text
 
 
@@ -107,4 +107,4 @@ def test_paths_and_commands_stay_on_one_line_whatever_the_width(width: int) -> N
 def test_summary_counts_the_steps_of_each_act() -> None:
     text = shown(telling.summary([act_of(FAILED, fails_at=("feed",))]))
     row = next(line for line in text.splitlines() if "2013010200" in line)
-    assert row.split() == ["recover", "2013010200", "✘", "invalid", "1", "1", "1", "1.3"]
+    assert row.split() == ["recover", "2013010200", "✗", "invalid", "1", "1", "1", "1.3"]

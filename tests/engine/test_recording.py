@@ -44,9 +44,14 @@ class Commits:
 class Bench:
     def __init__(self, *answers: Answer) -> None:
         self.store, self.clock, self.notes = Commits(*answers), ManualClock(), Notes()
-        self.lost = threading.Event()
+        self.lost, self.given_up = threading.Event(), threading.Event()
         self.recorder = Recorder(
-            self.store, LEASE, is_lost=self.lost.is_set, logger=lambda: self.notes, clock=self.clock.monotonic
+            self.store,
+            LEASE,
+            is_lost=self.lost.is_set,
+            on_given_up=self.given_up.set,
+            logger=lambda: self.notes,
+            clock=self.clock.monotonic,
         )
 
 
@@ -131,6 +136,7 @@ def test_the_end_is_written_even_if_what_happened_last_can_not_be() -> None:
     bench = Bench(StoreError("can't end a step that does not run"))
     bench.recorder.write_off([FACT], END)
     assert bench.store.written == {2: [END]}
+    assert not bench.given_up.is_set()
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("down"), LeaseLost("another engine"), ValueError("of all things")])
@@ -139,3 +145,4 @@ def test_an_end_that_can_not_be_written_is_reported_only(error: Exception) -> No
     bench.recorder.write_off([], END)
     assert bench.store.written == {}
     assert "could not be recorded" in bench.notes.text
+    assert bench.given_up.is_set()

@@ -182,6 +182,7 @@ def test_two_flows_whose_names_differ_by_case_are_neither_usable(project: Any) -
     [
         ("x = 1\nraise ValueError('broken here')\n", 2, "ValueError: broken here"),
         ("import sys\n\nsys.exit(3)\n", 3, "SystemExit: 3"),
+        ("class Worse(BaseException): ...\nraise Worse('than that')\n", 2, "Worse: than that"),
         ("def f(:\n", 1, "SyntaxError"),
         ("import no_such_module_of_test\n", 1, "ModuleNotFoundError"),
         ("from synergyflow.actions import SleepAction\nSleepAction(-1)\n", 2, "seconds is a number of at least 0"),

@@ -158,6 +158,56 @@ def test_an_interrupted_run_is_told_how_to_go_on(make_plan: Callable[..., Plan],
     assert lines[-1].endswith("engine recover --flow flights --timeperiod 2013010100 --context production")
 
 
+def test_a_canceled_step_did_not_fail(make_plan: Callable[..., Plan], clock: Any) -> None:
+    events = [
+        started(clock, "clean"),
+        ended(clock, "clean", StepState.CANCELED, "interrupted"),
+        RunEnded(at=clock(), state=FlowState.INVALID, interrupted=True, failed=("clean",)),
+    ]
+    lines = plain(make_plan("clean"), events, clock)
+    assert "  step clean was canceled: interrupted" in lines
+    assert not any("failed" in line for line in lines)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_program_that_ends_at_once_says_what_it_leaves(
+    make_plan: Callable[..., Plan], clock: Any, live: bool
+) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, height=24)
+    watcher = LiveConsole(console, now=clock) if live else PlainConsole(screen, now=clock)
+    watcher.begin(make_plan("ingest", "clean", "report"))
+    watcher.on([started(clock, "ingest"), ended(clock, "ingest", StepState.PROCESSED), started(clock, "clean")])
+    watcher.abandon()
+    shown = screen.getvalue()
+    assert shown.endswith(
+        "ended at once, left as it was: clean; to go on: engine recover --flow flights --timeperiod 2013010100\n"
+    )
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == int(live)
+
+
+@pytest.mark.parametrize(("steps", "rows"), [(40, 40), (41, 1)])
+def test_a_live_run_ends_with_a_table_of_its_steps(
+    make_plan: Callable[..., Plan], clock: Any, steps: int, rows: int
+) -> None:
+    names = ["clean", *(f"s{number}" for number in range(steps - 1))]
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24, record=True)
+    with LiveConsole(console, now=clock) as live:
+        live.begin(make_plan(*names))
+        live.on([started(clock, "clean")])
+        clock.move(7)
+        live.on([ended(clock, "clean", StepState.INVALID, "no feed")])
+        live.on([RunEnded(at=clock(), state=FlowState.INVALID, failed=("clean",))])
+    text = console.export_text()
+    lines = text[text.index("step  ") if rows > 1 else 0 :].splitlines()
+    assert [line.split() for line in lines if line.startswith("clean ")] == [
+        ["clean", "✗", "invalid", "1", "local-1", "7.0s"]
+    ]
+    assert sum(line.startswith(("clean ", "s")) and " · embryo" in line for line in lines) == rows - 1
+    assert ("… and 40 embryo" in lines) is (rows == 1)
+    assert "engine status --flow flights --timeperiod 2013010100" in text
+
+
 @pytest.mark.parametrize(
     ("mode", "command"),
     [
@@ -240,8 +290,8 @@ def test_a_small_flow_is_shown_whole(make_plan: Callable[..., Plan], clock: Any)
     assert bar.startswith("flights 2013010100")
     assert bar.endswith("1/3  1m 05s")
     assert [row.split()[:3] for row in rows] == [
-        ["✓", "kept", "setup"],
-        ["✓", "processed", "ingest"],
+        ["●", "kept", "setup"],
+        ["●", "processed", "ingest"],
         ["▶", "running", "clean"],
         ["·", "waiting", "report"],
     ]

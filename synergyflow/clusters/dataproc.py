@@ -202,7 +202,7 @@ class DataprocCluster(Cluster):
     # -- jobs -----------------------------------------------------------------------------------------------------
 
     def submit(self, job: Job, token: str) -> str:
-        """Ask once, or adopt the job of that token that is there already. `poll` asks again where that was not clear."""
+        """Ask once, or adopt the job of that token that is there. `poll` asks again where the answer was not clear."""
         name = self._launched_name()
         if job.kind not in self.job_kinds:
             raise JobFailed(f"Dataproc can't run {job.kind} jobs", hint="give the step a cluster that can")

@@ -35,6 +35,7 @@ from synergyflow.clusters.dataproc_states import (
     exit_code_in,
     job_status,
 )
+from synergyflow.clusters.dataproc_submissions import SETTLING_LOOKS, Submission, Submissions
 from synergyflow.config.profile import Profile
 from synergyflow.core.jobs import Job, JobKind, JobState, JobStatus
 from synergyflow.errors import (
@@ -46,9 +47,6 @@ from synergyflow.errors import (
     JobFailed,
 )
 from synergyflow.filesystems.base import Filesystem
-
-SETTLING_LOOKS = 3
-"""Looks at something just made that may miss it before it counts as missing: reads may lag behind writes."""
 
 _TAIL = 1 << 16
 _BROKEN, _STOPPED = "ERROR", "STOPPED"
@@ -89,11 +87,11 @@ class DataprocCluster(Cluster):
         self._filesystem = filesystem
         self._staging = Staging(options, filesystem, bucket, working_directory or Path.cwd())
         self._client = DataprocClient(options)
+        self._submissions = Submissions(self._client, self._refusal)
         self._output = DriverOutput(options.project, options.storage_endpoint)
         self._native_name: str | None = None
         self._uuid = ""
         self._looks_without_cluster: int | None = None
-        self._looks_without_job: dict[str, int] = {}
         self._output_uris: dict[str, str] = {}
         self._exit_codes: dict[str, int | None] = {}
 
@@ -178,6 +176,7 @@ class DataprocCluster(Cluster):
         """
         if self._native_name is None:
             return
+        self._submissions.withdraw_all()
         self._looks_without_cluster = None
         found = self._client.get_cluster(self._native_name)
         if found is None or not self._is_it(found) or cluster_state(found.state) in _ENDING:
@@ -203,7 +202,7 @@ class DataprocCluster(Cluster):
     # -- jobs -----------------------------------------------------------------------------------------------------
 
     def submit(self, job: Job, token: str) -> str:
-        """Ask once. A job of that token that is there already is the one, and nothing is submitted."""
+        """Ask once, or adopt the job of that token that is there. `poll` asks again where the answer was not clear."""
         name = self._launched_name()
         if job.kind not in self.job_kinds:
             raise JobFailed(f"Dataproc can't run {job.kind} jobs", hint="give the step a cluster that can")
@@ -211,26 +210,18 @@ class DataprocCluster(Cluster):
             request = job_request(with_places(job, self._staging.place_of), token, self._options, name)
         except FilesystemError as error:
             raise JobFailed(f"a file of the job could not be handed over: {error}", hint=error.hint) from error
-        try:
-            native = self._client.submit_job(request, request_id_of("submit", token))
-        except Refused as refusal:
-            found = self._found(job_id_of(token)) if refusal.code == "ALREADY_EXISTS" else None
-            if found is None:
-                raise self._refusal(refusal, job.kind) from refusal
-            native = found
-        self._looks_without_job[native.job_id] = 0
-        self._remember(native)
-        return native.job_id
+        native = self._submissions.hand_over(Submission(request, request_id_of("submit", token), job.kind.value))
+        if native is not None:
+            self._remember(native)
+        return job_id_of(token)
 
     def _launched_name(self) -> str:
         if self._native_name is None:
             raise ClusterError(f"cluster {self.name} has not been launched", hint="call launch first")
         return self._native_name
 
-    def _refusal(self, refusal: Refused, kind: JobKind) -> ClusterError:
-        """What a refused job means: the cluster is gone, it is not ready, Dataproc is overloaded, or the job is bad."""
-        if refusal.code == OVERLOADED:
-            return refusal
+    def _refusal(self, refusal: Refused, kind: str) -> ClusterError:
+        """What a refused job means: the cluster is gone, it is not ready yet, or the job is bad."""
         seen = self._look()
         if seen.state in (*_ENDING, ClusterState.FAILED):
             return ClusterLost(f"cluster {self.name} takes no jobs any more: {seen.reason or refusal.message}")
@@ -243,6 +234,7 @@ class DataprocCluster(Cluster):
 
         The jobs come first: one that failed because the cluster was deleted is then seen with its cluster gone.
         """
+        self._submissions.send_waiting()
         natives = self._natives(job_ids) if job_ids else {}
         seen = self._look()
         jobs = {job_id: self._status(job_id, natives.get(job_id), seen.state) for job_id in job_ids}
@@ -263,8 +255,9 @@ class DataprocCluster(Cluster):
         )
 
     def _natives(self, job_ids: Sequence[str]) -> dict[str, NativeJob]:
-        wanted, found = set(job_ids), dict[str, NativeJob]()
-        for native in self._client.list_jobs(self._native_name) if self._native_name else ():
+        wanted = {job_id for job_id in job_ids if not self._submissions.has(job_id)}
+        found: dict[str, NativeJob] = {}
+        for native in self._client.list_jobs(self._native_name) if wanted and self._native_name else ():
             if native.job_id in wanted:
                 wanted.remove(native.job_id)
                 found[native.job_id] = native
@@ -293,19 +286,12 @@ class DataprocCluster(Cluster):
 
     def _status(self, job_id: str, native: NativeJob | None, cluster: ClusterState) -> JobStatus:
         if native is None:
-            return self._missing(job_id)
-        self._looks_without_job.pop(job_id, None)
+            return self._submissions.status(job_id)
+        self._submissions.shown(job_id)
         status = job_status(native, exit_code=self._exit_code(native))
         if cluster in _ENDING and not status.state.is_final:
             return replace(status, state=JobState.LOST, message=f"its cluster {self.name} is gone")
         return status
-
-    def _missing(self, job_id: str) -> JobStatus:
-        looks = self._looks_without_job.get(job_id, SETTLING_LOOKS)
-        if looks < SETTLING_LOOKS:
-            self._looks_without_job[job_id] = looks + 1
-            return JobStatus(job_id=job_id, state=JobState.UNKNOWN, message="it is not to be seen yet")
-        return JobStatus(job_id=job_id, state=JobState.LOST, message="Dataproc knows of no such job")
 
     def _exit_code(self, native: NativeJob) -> int | None:
         """Of a failed shell command, from the end of its output; Dataproc keeps none of any job."""
@@ -320,6 +306,7 @@ class DataprocCluster(Cluster):
 
     def cancel(self, job_id: str, *, force: bool = False) -> None:
         """Ask Dataproc to cancel; it knows only one way, so `force` asks again."""
+        self._submissions.withdraw(job_id)
         try:
             self._client.cancel_job(job_id)
         except Refused as refusal:
@@ -328,6 +315,8 @@ class DataprocCluster(Cluster):
 
     def find(self, token: str) -> str | None:
         """By the id that is derived from the token, and by its label where that look may lag behind."""
+        if self._submissions.has(job_id_of(token)):
+            return job_id_of(token)
         native = self._found(job_id_of(token))
         if native is None:
             native = next(self._client.list_jobs_labeled(TOKEN_LABEL, label_of(token)), None)
@@ -347,5 +336,6 @@ class DataprocCluster(Cluster):
 
     def forget(self, job_id: str) -> None:
         """Forget where its output is; Dataproc keeps the job."""
-        for memory in (self._output_uris, self._exit_codes, self._looks_without_job):
-            memory.pop(job_id, None)
+        self._submissions.forget(job_id)
+        self._output_uris.pop(job_id, None)
+        self._exit_codes.pop(job_id, None)

@@ -96,6 +96,16 @@ def test_a_lost_answer_to_a_submission_makes_one_job(emulator: DataprocEmulator,
     assert (tmp_path / "count").read_text() == "once\n"
 
 
+@pytest.mark.parametrize("kind", [FaultKind.UNAVAILABLE, FaultKind.THROTTLE, FaultKind.INTERNAL])
+def test_a_submission_that_dataproc_does_not_take_for_a_while_costs_no_attempt(
+    emulator: DataprocEmulator, run: Run, kind: FaultKind
+) -> None:
+    emulator.faults.add("SubmitJob", kind, times=5)
+    result = run(emulator, one_step())
+    assert (result.state, result.steps["one"].attempt) == (FlowState.PROCESSED, 1)
+    assert len(emulator.jobs()) == 1
+
+
 def test_a_throttled_launch_is_asked_for_again(emulator: DataprocEmulator, run: Run) -> None:
     emulator.faults.add("CreateCluster", FaultKind.THROTTLE, times=3)
     assert run(emulator, one_step()).state is FlowState.PROCESSED

@@ -10,11 +10,13 @@ import pytest
 pytest.importorskip("google.cloud.dataproc_v1")
 
 from synergyflow.clusters.base import ClusterState
-from synergyflow.clusters.dataproc import SETTLING_LOOKS, DataprocCluster
+from synergyflow.clusters.dataproc import DataprocCluster
+from synergyflow.clusters.dataproc_submissions import SETTLING_LOOKS
 from synergyflow.config.profile import Profile
 from synergyflow.core.jobs import JobState, PythonJob, ShellJob, SparkJob
-from synergyflow.errors import ClusterError, ClusterLaunchError, ClusterLost, ConfigurationError, JobFailed
+from synergyflow.errors import ClusterError, ClusterLaunchError, ConfigurationError, JobFailed
 from synergyflow.filesystems.local import LocalFilesystem
+from synergyflow.testing import ManualClock
 from synergyflow.testing.emulators.dataproc import DataprocEmulator, Delays, Ending, FaultKind
 
 from ..local_clusters import wait_until
@@ -231,10 +233,77 @@ def test_a_submission_is_tried_once_by_the_library_and_found_by_its_token(
     endless: DataprocEmulator, cluster: DataprocCluster
 ) -> None:
     endless.faults.add("SubmitJob", FaultKind.RESPONSE_LOST)
-    with pytest.raises(ClusterError):
-        cluster.submit(ShellJob(command="true"), JOB_TOKEN)
+    assert cluster.submit(ShellJob(command="true"), JOB_TOKEN) == JOB_TOKEN
     assert len(endless.ledger.of("SubmitJob")) == 1
     assert cluster.find(JOB_TOKEN) == JOB_TOKEN
+
+
+@pytest.mark.parametrize("kind", [FaultKind.UNAVAILABLE, FaultKind.THROTTLE, FaultKind.INTERNAL])
+def test_a_submission_that_was_not_taken_is_sent_again_with_each_look(
+    endless: DataprocEmulator, cluster: DataprocCluster, kind: FaultKind
+) -> None:
+    endless.faults.add("SubmitJob", kind, times=3)
+    job_id = cluster.submit(ShellJob(command="true"), JOB_TOKEN)
+    seen = [cluster.poll([job_id]).jobs[job_id].native_state for _ in range(2)]
+    assert seen == ["QUEUED_HERE"] * 2
+    assert cluster.find(JOB_TOKEN) == job_id
+    until_running(cluster, job_id)
+    assert len(endless.ledger.of("SubmitJob")) == 4
+    assert len(endless.jobs()) == 1
+
+
+def test_a_submission_whose_job_reads_do_not_show_is_sent_again_and_makes_no_second_job(
+    endless: DataprocEmulator, cluster: DataprocCluster
+) -> None:
+    endless.lag(1)
+    endless.faults.add("SubmitJob", FaultKind.RESPONSE_LOST)
+    job_id = cluster.submit(ShellJob(command="true"), JOB_TOKEN)
+    until_running(cluster, job_id)
+    assert len(endless.ledger.of("SubmitJob")) == 2
+    assert len(endless.jobs()) == 1
+
+
+def test_a_throttle_holds_up_all_that_waits_with_one_call_a_look(
+    endless: DataprocEmulator, cluster: DataprocCluster
+) -> None:
+    endless.faults.add("SubmitJob", FaultKind.THROTTLE, times=5)
+    ids = [cluster.submit(ShellJob(command="true"), f"sf-{number:032x}") for number in range(4)]
+    cluster.poll(ids)
+    assert len(endless.ledger.of("SubmitJob")) == 5
+    cluster.poll(ids)
+    assert [job.reference.job_id for job in endless.jobs()] == ids
+
+
+def test_a_job_that_waits_can_be_canceled_and_is_never_sent(
+    endless: DataprocEmulator, cluster: DataprocCluster
+) -> None:
+    endless.faults.add("SubmitJob", FaultKind.THROTTLE)
+    job_id = cluster.submit(ShellJob(command="true"), JOB_TOKEN)
+    cluster.cancel(job_id)
+    assert until_ended(cluster, job_id) is JobState.CANCELED
+    assert endless.jobs() == []
+
+
+def test_a_job_that_waits_and_is_refused_later_has_failed_with_the_reason(
+    endless: DataprocEmulator, cluster: DataprocCluster
+) -> None:
+    endless.faults.add("SubmitJob", FaultKind.THROTTLE)
+    endless.faults.add("SubmitJob", FaultKind.DENIED)
+    job_id = cluster.submit(ShellJob(command="true"), JOB_TOKEN)
+    status = cluster.poll([job_id]).jobs[job_id]
+    assert status.state is JobState.FAILED
+    assert "Permission" in status.message
+    cluster.forget(job_id)
+    assert cluster.poll([job_id]).jobs[job_id].state is JobState.LOST
+
+
+def test_a_job_that_waits_for_a_cluster_that_is_gone_is_lost(
+    endless: DataprocEmulator, cluster: DataprocCluster
+) -> None:
+    endless.faults.add("SubmitJob", FaultKind.THROTTLE)
+    job_id = cluster.submit(ShellJob(command="true"), JOB_TOKEN)
+    endless.vanish(TOKEN)
+    assert cluster.poll([job_id]).jobs[job_id].state is JobState.LOST
 
 
 def test_a_job_that_is_there_already_is_adopted(
@@ -283,27 +352,23 @@ def test_two_hundred_jobs_are_looked_at_by_as_few_pages_as_hold_them(
     assert [call.method for call in endless.ledger.calls[before:]] == ["ListJobs", "GetCluster"]
 
 
-def test_a_throttled_submission_is_no_fault_of_the_job(endless: DataprocEmulator, cluster: DataprocCluster) -> None:
-    endless.faults.add("SubmitJob", FaultKind.THROTTLE)
-    with pytest.raises(ClusterError) as raised:
-        cluster.submit(ShellJob(command="true"), JOB_TOKEN)
-    assert not isinstance(raised.value, JobFailed | ClusterLost)
-    assert endless.jobs() == []
-
-
 def test_a_job_that_dataproc_refuses_has_failed_for_good(endless: DataprocEmulator, cluster: DataprocCluster) -> None:
     endless.faults.add("SubmitJob", FaultKind.DENIED)
     with pytest.raises(JobFailed, match="Permission"):
         cluster.submit(ShellJob(command="true"), JOB_TOKEN)
 
 
-def test_a_job_for_a_cluster_that_is_still_coming_up_is_not_the_jobs_failure(tmp_path: Path) -> None:
-    with DataprocEmulator(delays=Delays(create=3600.0)) as emulator:
+def test_a_job_for_a_cluster_that_is_still_coming_up_waits_for_it(tmp_path: Path) -> None:
+    clock = ManualClock()
+    with DataprocEmulator(delays=Delays(create=60.0), clock=clock, script=lambda job: Ending()) as emulator:
         cluster = make_dataproc(emulator, tmp_path)
         cluster.launch(TOKEN)
-        with pytest.raises(ClusterError, match="takes no jobs yet") as raised:
-            cluster.submit(ShellJob(command="true"), JOB_TOKEN)
-    assert not isinstance(raised.value, JobFailed | ClusterLost)
+        job_id = cluster.submit(ShellJob(command="true"), JOB_TOKEN)
+        assert cluster.poll([job_id]).jobs[job_id].native_state == "QUEUED_HERE"
+        clock.advance(60.0)
+        cluster.poll([job_id])
+        clock.advance(1.0)
+        assert cluster.poll([job_id]).jobs[job_id].state is JobState.SUCCEEDED
 
 
 def test_a_python_call_is_refused_with_what_to_use_instead(cluster: DataprocCluster) -> None:

@@ -301,6 +301,7 @@ def make_engine(
             log_book=open_log_book(context),
             owner=current_owner,
             disown=disown,
+            store_is_shared=store is not None,
             observers=[*observers, *hooks_of(context)],
             prepare=lambda: prepare(context.database_url) if store is None else None,
         ),

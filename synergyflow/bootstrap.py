@@ -355,6 +355,7 @@ def make_engine(
             log_book=open_log_book(context),
             owner=current_owner,
             disown=disown,
+            store_is_shared=store is not None,
             observers=[*observers, *hooks_of(context)],
             prepare=begin,
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from synergyflow import bootstrap
@@ -69,11 +70,13 @@ class ExecutionEngine:
         self, context: ExecutionContext, mode: Mode | str, step_name: str | None = None, *, strict: bool = False
     ) -> Plan:
         """What a mode would do now. Changes nothing."""
-        return self._for(context).plan(Mode(mode), step_name, strict=strict)
+        with closing(self._for(context)) as engine:
+            return engine.plan(Mode(mode), step_name, strict=strict)
 
     def execute(self, context: ExecutionContext, plan: Plan) -> RunResult:
         """Carry out a plan that was made before; refused if the record has moved on since."""
-        return self._for(context).execute(plan)
+        with closing(self._for(context)) as engine:
+            return engine.execute(plan)
 
     def stop(self, reason: str, *, cancel: bool = True) -> None:
         """Ask what runs to stop, from another thread or a signal handler; with `cancel` jobs are ended, else left."""
@@ -81,8 +84,8 @@ class ExecutionEngine:
             self._engine.stop(reason, cancel=cancel)
 
     def _mode(self, context: ExecutionContext, mode: Mode, step_name: str | None = None) -> RunResult:
-        engine = self._for(context)
-        return engine.execute(engine.plan(mode, step_name, upgrade=True))
+        with closing(self._for(context)) as engine:
+            return engine.execute(engine.plan(mode, step_name, upgrade=True))
 
     def _for(self, context: ExecutionContext) -> Engine:
         flow = self._resolve(context)

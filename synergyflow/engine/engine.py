@@ -33,8 +33,8 @@ LOAD_PAUSES = (0.1, 1.0, 5.0)
 class EngineParts:
     """The concrete parts that `bootstrap` chose.
 
-    `prepare` brings the tables to this program's version; `disown` is told of an owner that could not give back what
-    it held.
+    `store_is_shared`: it was given by the caller, who goes on to use it. `prepare` brings the tables to this program's
+    version; `disown` is told of an owner that could not give back what it held.
     """
 
     store: Store

@@ -78,7 +78,7 @@ def _known(error: SynergyFlowError, invocation: Invocation) -> Complaint:
     exit_code = error.exit_code or EXIT_REFUSED
     command = None
     if isinstance(error, NotFoundError) and "can't be loaded" in error.message:
-        command = invocation.command("validate")
+        command = _corrected(invocation.argv, error.message, error.hint) or invocation.command("validate")
     elif isinstance(error, NotFoundError) or (isinstance(error, ConfigurationError) and "parameter" in error.message):
         command = _corrected(invocation.argv, error.message, error.hint)
     elif isinstance(error, DefinitionError) and invocation.argv[:1] != ("validate",):

@@ -12,6 +12,7 @@ from synergyflow import bootstrap
 from synergyflow.cli.invocation import Invocation
 from synergyflow.config.context import ExecutionContext
 from synergyflow.config.environment import Environment, load_environment
+from synergyflow.config.paths import shown
 from synergyflow.config.suggest import did_you_mean
 from synergyflow.errors import ConfigurationError, NotFoundError
 
@@ -42,9 +43,13 @@ def flow_of(environment: Environment, flow_name: str) -> FlowGraph:
     """The flow of that name.
 
     Raises:
-        NotFoundError, DefinitionError: see `Catalogue.get`.
+        NotFoundError, DefinitionError: see `Catalogue.get`; the former names the file of the context.
     """
-    return catalogue_of(environment).get(flow_name)
+    try:
+        return catalogue_of(environment).get(flow_name)
+    except NotFoundError as error:
+        bare, there = f"there is no flow {flow_name!r}", f"there is no flow {flow_name!r} in {shown(environment.path)}"
+        raise NotFoundError(error.message.replace(bare, there, 1), hint=error.hint) from None
 
 
 def context_of(
@@ -124,5 +129,7 @@ def known_flow(environment: Environment, flow_name: str) -> FlowGraph | None:
     known = [*catalogue.flows, *catalogue.broken]
     if flow_name not in known:
         hint = did_you_mean(flow_name, known, what="flows are") or "the context's `flows` names no usable flow"
-        raise NotFoundError(f"there is no flow {flow_name!r}, neither defined nor in the database", hint=hint)
+        raise NotFoundError(
+            f"there is no flow {flow_name!r}, neither in {shown(environment.path)} nor in the database", hint=hint
+        )
     return catalogue.flows.get(flow_name)

@@ -119,7 +119,8 @@ def _find(name_or_path: str, start: Path) -> Path:
         if name_or_path and os.path.isfile(found):
             return found
         known += [other.stem for other in (folder / _FOLDER).glob("*.toml")]
-    hint = did_you_mean(name_or_path, known, what="contexts") or "make a project with a first context: engine init"
+    elsewhere = "cd into your project, or give --context FILE; to begin a new project: engine init"
+    hint = did_you_mean(name_or_path, known, what="contexts") or elsewhere
     raise NotFoundError(
         f"there is no context {name_or_path!r} in {start / _FOLDER} or in a folder contexts above", hint=hint
     )

@@ -60,9 +60,13 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{where} is not UTF-8 at line {line}", hint="save it as UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         reason = _place_in_lines(str(error), data) if isinstance(error, ValueError) else "it is nested too deeply"
-        raise ConfigurationError(
-            f"{where} is no valid TOML: {reason}", hint='texts need quotes: key = "text"'
-        ) from None
+        raise ConfigurationError(f"{where} is no valid TOML: {reason}", hint=_syntax_hint(error, data)) from None
+
+
+def _syntax_hint(error: Exception, data: bytes) -> str:
+    if "array" in str(error) or ("end of document" in str(error) and data.count(b"[") > data.count(b"]")):
+        return 'a list needs a bracket at its end: key = ["one", "two"]'
+    return 'texts need quotes: key = "text"'
 
 
 def _place_in_lines(reason: str, data: bytes) -> str:

@@ -176,7 +176,7 @@ class StepRun:
             if job is None and self._is_isolated(action):
                 job = action.isolated_job(self._with.cluster)
             if job is None:
-                self._run_code(action)
+                action.run(self._with.cluster)
             else:
                 yield from self._run_job(job)
             if self._ended_by != LEFT:  # what is done is done
@@ -206,12 +206,6 @@ class StepRun:
         if reason is not None:
             self._with.log.logger(action.log_name).warning("runs in the engine, where it can't be ended: %s", reason)
         return reason is None
-
-    def _run_code(self, action: Action) -> None:
-        try:
-            action.run(self._with.cluster)
-        except GeneratorExit as raised:  # it would be taken for the end of the generator that this is
-            raise RuntimeError("the action raised GeneratorExit") from raised
 
     def _run_job(self, job: Job) -> Generator[JobWait, Outcome, None]:
         self._waits = True

@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import inspect
 import os
+import re
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from synergyflow.config.suggest import nearest
 from synergyflow.errors import DefinitionError, SynergyFlowError
 from synergyflow.flow.collecting import Collector, collecting
 from synergyflow.flow.compatibility import flows
@@ -30,6 +32,7 @@ from synergyflow.flow.import_path import make_importable
 from synergyflow.flow.private import PRIVATE_PREFIX
 from synergyflow.flow.source import shown
 
+_NO_NAME = re.compile(r"cannot import name '(?P<name>[^']+)' from '(?P<module>[^']+)'")
 _asked: weakref.WeakSet[ModuleType] = weakref.WeakSet()
 
 
@@ -205,6 +208,28 @@ def _place_of(error: BaseException, target: Target) -> tuple[str, int | None]:
     return file, line
 
 
+def _near(entry: str, root: Path) -> str:
+    """The file or folder of the project that an entry was probably meant to be."""
+    try:
+        there = [path.name for path in root.iterdir() if path.suffix == ".py" or path.is_dir()]
+    except OSError:
+        there = []
+    near = nearest(entry, [name for name in there if not name.startswith((".", "_"))])
+    if near is None:
+        return f"files and folders are relative to {root}"
+    return f"did you mean the {'folder' if (root / near).is_dir() else 'file'} {near!r}?"
+
+
+def _misspelt(error: BaseException) -> str | None:
+    """The name of this package that was probably meant, if the error is that there is no such name in it."""
+    found = _NO_NAME.match(str(error)) if isinstance(error, ImportError) else None
+    if found is None or found["module"].partition(".")[0] != "synergyflow":
+        return None
+    known = [name for name in dir(sys.modules.get(found["module"])) if not name.startswith("_")]
+    near = nearest(found["name"], known)
+    return f"did you mean {near!r}?" if near else None
+
+
 def _fault_of(error: BaseException, target: Target, root: Path) -> Fault:
     """What went wrong, in one line."""
     file, line = _place_of(error, target)
@@ -212,10 +237,11 @@ def _fault_of(error: BaseException, target: Target, root: Path) -> Fault:
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and target.module and f"{target.module}.".startswith(f"{missing}."):
         message = f"there is no module {target.module!r} to find flows in"
-        return Fault(file, None, None, None, message, f"files and folders are relative to {root}")
+        return Fault(file, None, None, None, message, _near(target.module, root))
     if isinstance(error, SynergyFlowError):
         return Fault(shown(file, root), line, None, None, error.message, error.hint or hint)
     said = error.msg if isinstance(error, SyntaxError) and error.filename == file else error
     text = next(iter(str(said).splitlines()), "")
+    hint = _misspelt(error) or hint
     name = type(error).__name__
     return Fault(shown(file, root), line, None, None, f"{name}: {text}" if text else name, hint)

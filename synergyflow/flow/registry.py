@@ -55,7 +55,9 @@ class Catalogue:
 
     def _suggestion(self, name: str) -> str:
         known = [*self.flows, *self.broken]
-        return did_you_mean(name, known, what="flows are") or "the context's `flows` names no usable flow"
+        meant = [fault.hint for fault in self.faults if fault.flow is None and "did you mean" in (fault.hint or "")]
+        hint = did_you_mean(name, known, what="flows are") or next(iter(meant), None)
+        return hint or "the context's `flows` names no usable flow"
 
 
 def discover(entries: Sequence[str], root: Path) -> Catalogue:

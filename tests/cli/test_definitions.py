@@ -262,3 +262,35 @@ def test_the_demonstration_is_told_in_the_folder_asked_for(project: Any, monkeyp
     document = json.loads(project("demo", "--json").out)
     assert document["directory"] == str(project.root / "demo")
     assert told == [project.root / "elsewhere", project.root / "demo"]
+
+
+def test_a_flow_misspelt_is_corrected_although_another_file_is_broken(project: Any) -> None:
+    project.write("flows/broken.py", "from synergyflow import FlowGraf\n")
+    told = project("show", "goood")
+    assert "it may be in what can't be loaded: flows/broken.py" in told.err
+    assert "did you mean 'good'?" in told.err
+    assert told.err.splitlines()[-1].strip() == "engine show good"
+
+
+def test_a_name_of_the_package_that_is_misspelt_is_corrected(project: Any) -> None:
+    project.write("flows/broken.py", "from synergyflow import ShellComandAction\n")
+    assert "try: did you mean 'ShellCommandAction'?" in project("validate").out
+
+
+def test_a_folder_of_flows_that_is_misspelt_is_corrected(project: Any) -> None:
+    project.write("contexts/local.toml", 'flows = ["flow"]\n')
+    told = project("run", "--flow", "good", "--timeperiod", "2026010100")
+    assert "try: did you mean the folder 'flows'?" in told.err
+    assert told.err.splitlines()[-1].strip() == "engine validate"
+
+
+def test_show_tells_the_choices_of_parameters_and_the_delay_of_retries(project: Any) -> None:
+    project.write(
+        "flows/picky.py",
+        "from synergyflow import FlowGraph, IdentityAction, Parameter\n"
+        "picky = FlowGraph('picky', parameters={'airport': Parameter(str, default='JFK', choices=('JFK', 'LGA'))})\n"
+        "picky.append('a', [], IdentityAction(), retries=2, retry_delay=5)\n",
+    )
+    told = project("show", "picky").out
+    assert "airport: str, default JFK, one of JFK, LGA" in told
+    assert "retries 2 after 5 s" in told

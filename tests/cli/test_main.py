@@ -88,7 +88,7 @@ def test_an_error_is_one_document_for_programs(project: Any) -> None:
     told = project("run", "--flow", "goood", "--timeperiod", T, "--json")
     document = json.loads(told.err)
     assert told.out == ""
-    assert document["error"] == "there is no flow 'goood'"
+    assert document["error"] == "there is no flow 'goood' in contexts/local.toml"
     assert document["exit_code"] == told.code == 2
     assert document["hint"] == "did you mean 'good'?"
 

@@ -21,11 +21,14 @@ def flow_of_two() -> FlowGraph:
 
 
 def everything(folder: Path) -> dict[str, tuple[bytes | None, int, int]]:
-    """Each file and folder: its content, when it was changed, and its mode."""
+    """Each file: its content, when it was changed, and its mode; each folder: that it is there.
+
+    A database that is read may have files beside it meanwhile.
+    """
     return {
         str(path.relative_to(folder)): (
             path.read_bytes() if path.is_file() else None,
-            path.stat().st_mtime_ns,
+            path.stat().st_mtime_ns if path.is_file() else 0,
             path.stat().st_mode,
         )
         for path in [folder, *sorted(folder.rglob("*"))]

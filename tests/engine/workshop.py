@@ -13,6 +13,7 @@ from synergyflow.core.events import Event, StepStarted
 from synergyflow.core.jobs import Job, ShellJob
 from synergyflow.core.plan import Plan
 from synergyflow.core.records import RunRecord
+from synergyflow.engine.engine import Engine
 from synergyflow.engine.result import RunResult
 from synergyflow.store.sql import SqlStore
 from synergyflow.store.upgrade import upgrade
@@ -76,7 +77,7 @@ class Watcher:
 class Running:
     """An engine at work in a thread of its own."""
 
-    def __init__(self, engine: ExecutionEngine, watcher: Watcher, act: Callable[[], RunResult]) -> None:
+    def __init__(self, engine: ExecutionEngine | Engine, watcher: Watcher, act: Callable[[], RunResult]) -> None:
         self.engine = engine
         self.watcher = watcher
         self._result: list[RunResult] = []

@@ -280,7 +280,7 @@ def test_code_of_an_engine_that_lost_its_lease_is_asked_to_stop_and_begins_no_fu
             done.set()
 
     flow = FlowGraph("two").append("code", [], Loud(second), pre_actions=[Loud(first)])
-    flow.append("other", [], PythonAction(begun.wait, PATIENCE))
+    flow.append("other", [], PythonAction(lambda: begun.wait(PATIENCE)))
     store = Troubled(workshop.url, trouble)
     with pytest.raises(LeaseLost):
         workshop.run(flow, FakeCluster(), store=store)
